@@ -1,0 +1,42 @@
+package acmesync
+
+// Code tells why a record was skipped, parked or ended otherwise. Codes are part of the
+// contract with customers: they are never renamed, only added.
+type Code string
+
+// Why a record is skipped: left out on purpose, nothing to repair.
+const (
+	RecurrenceUnsupported Code = "recurrence_unsupported" // a series or one of its exceptions
+	OwnerUnmatched        Code = "owner_unmatched"        // its Acme owner has no user in the app
+	UserUnmatched         Code = "user_unmatched"         // its Acme user has no user in the app
+	InternalNotCounted    Code = "internal_not_counted"   // a call or mail among colleagues
+	BouncedNotCounted     Code = "bounced_not_counted"    // a mail that never arrived
+	Discarded             Code = "discarded"              // by a person, in a review
+)
+
+// Why a record is parked: somebody should look at it.
+const (
+	StartMissing        Code = "start_missing"
+	EndMissing          Code = "end_missing"
+	EndBeforeStart      Code = "end_before_start"
+	TimeZoneUnknown     Code = "time_zone_unknown"
+	TimeInvalid         Code = "time_invalid"
+	OwnerMissing        Code = "owner_missing"
+	UserMissing         Code = "user_missing"
+	OccurredMissing     Code = "occurred_missing"
+	OccurredAfterLogged Code = "occurred_after_logged"
+	AppRejected         Code = "app_rejected"      // the app refused it, with the field it named
+	DestinationError    Code = "destination_error" // the app fails on this record alone
+	SourceError         Code = "source_error"      // Acme fails on this record or range alone
+	Unreadable          Code = "unreadable"        // not a record in Acme's contract
+	TooLarge            Code = "too_large"         // over 1 MB
+	InternalDefect      Code = "defect"            // our own fault
+	StreamBlocked       Code = "stream_blocked"    // too much of a slice failed alike
+)
+
+// How an envelope can end other than done.
+const (
+	EndedDeactivated Code = "deactivated"    // the tenant was deactivated first
+	EndedGeneration  Code = "old_generation" // it belongs to an earlier activation
+	EndedUnknown     Code = "unknown_object" // names nothing this product syncs
+)

@@ -1,0 +1,94 @@
+package acmesync
+
+import "time"
+
+// Way is how an envelope arrived.
+type Way string
+
+const (
+	ByHook  Way = "hook"
+	ByPoll  Way = "poll"
+	ByHint  Way = "hint"  // read because a hint named it
+	ByOrder Way = "order" // left by a review, a contact's change, a deactivation
+)
+
+// EnvelopeKind is what an envelope's body is.
+type EnvelopeKind string
+
+const (
+	HintEnvelope  EnvelopeKind = "hint"  // names one record; body: the event as it arrived
+	PageEnvelope  EnvelopeKind = "page"  // records in Acme's form
+	OrderEnvelope EnvelopeKind = "order" // an Order
+)
+
+// Priority orders envelopes of a lane: live before backfill.
+type Priority int
+
+const (
+	Live     Priority = 0
+	Backfill Priority = 1
+)
+
+// EnvelopeSchema is the version of body shapes written today; readers up-cast older ones.
+const EnvelopeSchema = 1
+
+// EnvelopeID names an envelope: the day of its partition and a time-ordered UUID.
+type EnvelopeID struct {
+	Day string // "2006-01-02"
+	ID  string
+}
+
+// Hint says that a record of Acme has changed; it is never the truth, only a reason to look.
+type Hint struct {
+	Envelope   EnvelopeID
+	Key        Key
+	Version    int64 // 0: none named
+	Tries      int   // reads so far that did not satisfy it
+	ReceivedAt time.Time
+}
+
+// Page is a claimed envelope of the deliver lane with its body opened.
+type Page struct {
+	Envelope EnvelopeID
+	Kind     EnvelopeKind
+	Way      Way
+	Stream   Stream
+	Priority Priority
+	Schema   int
+	Tries    int // claims before this one that did not end it
+	Records  int
+	Body     []byte // the items as one JSON array, or an Order
+}
+
+// Order is work that was left for the deliver lane.
+type Order struct {
+	Action OrderAction `json:"action"`
+	Stream Stream      `json:"stream"`
+	IDs    []string    `json:"ids,omitempty"`
+	Actor  string      `json:"actor,omitempty"`  // who decided, for retry and discard
+	Reason string      `json:"reason,omitempty"` // why, for discard
+}
+
+// OrderAction says what the deliver lane shall do with the records an order names.
+type OrderAction string
+
+const (
+	OrderRetry   OrderAction = "retry"   // deliver parked records again
+	OrderDiscard OrderAction = "discard" // give parked records up: undo, then skip
+	OrderRemove  OrderAction = "remove"  // take the records out of the app
+)
+
+// ArrivalTotals count arrivals: received = done + duplicate + superseded + parked + waiting.
+type ArrivalTotals struct {
+	Received   int64 `json:"received" db:"received"`
+	Done       int64 `json:"done" db:"done"`
+	Duplicate  int64 `json:"duplicate" db:"duplicate"`
+	Superseded int64 `json:"superseded" db:"superseded"`
+	Parked     int64 `json:"parked" db:"parked"`
+	Waiting    int64 `json:"waiting" db:"waiting"`
+}
+
+// Balanced reports whether every arrival is accounted for.
+func (a ArrivalTotals) Balanced() bool {
+	return a.Received == a.Done+a.Duplicate+a.Superseded+a.Parked+a.Waiting
+}

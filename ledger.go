@@ -1,0 +1,63 @@
+package acmesync
+
+import "time"
+
+// LedgerState is where a record stands between both sides.
+type LedgerState string
+
+const (
+	InStep  LedgerState = "in_step" // the app has what Acme has
+	Skipped LedgerState = "skipped" // left out on purpose, by Code
+	Parked  LedgerState = "parked"  // failed for a reason of its own, by Code; a review owns it
+	Deleted LedgerState = "deleted" // gone in Acme and from the app: a tombstone
+)
+
+// LedgerSchema is the version of ledger rows written today; readers up-cast older ones.
+const LedgerSchema = 1
+
+// Step is one effect of a delivery outside Postgres; a ledger entry holds those taken.
+type Step int
+
+// StepWritten: the app holds an event for this record.
+const StepWritten Step = 1
+
+// LedgerEntry is a record's row: what both sides last agreed on.
+type LedgerEntry struct {
+	Key       Key
+	Version   int64     // Acme's; news is a higher one
+	SourceAt  time.Time // Acme's updated_at of that version
+	Hash      string    // of record, its people, rules version, patch, tombstone; a write is due when it differs
+	State     LedgerState
+	Code      Code
+	Field     string
+	Revision  int64 // of our last write the app took
+	AppID     string
+	Steps     Step
+	OwnerID   string // Acme's user, to find records when people change
+	UpdatedAt time.Time
+}
+
+// Balance is each record once, by its present state. Known is counted at fetch, never summed from the rest.
+type Balance struct {
+	Stream   Stream           `json:"stream"`
+	Known    int64            `json:"known"`
+	InStep   int64            `json:"in_step"`
+	Skipped  map[string]int64 `json:"skipped"`
+	Parked   map[string]int64 `json:"parked"`
+	Waiting  int64            `json:"waiting"`
+	Deleted  int64            `json:"deleted"`
+	Balanced bool             `json:"balanced"` // the equation holds and nothing waits
+	Arrivals ArrivalTotals    `json:"arrivals"`
+}
+
+// Sum adds the states up; it equals Known in a ledger that has lost and invented nothing.
+func (b Balance) Sum() int64 {
+	sum := b.InStep + b.Waiting + b.Deleted
+	for _, n := range b.Skipped {
+		sum += n
+	}
+	for _, n := range b.Parked {
+		sum += n
+	}
+	return sum
+}
