@@ -1,0 +1,56 @@
+package manifest
+
+import (
+	"net/url"
+
+	"acmesync/acme"
+)
+
+// Appointment lists the appointment if it cannot be carried over. Deleted ones are never listed.
+func Appointment(a *acme.Appointment, staff Staff) (Entry, bool) {
+	switch {
+	case a.DeletedAt != nil:
+		return Entry{}, false
+	case a.Recurrence != nil:
+		return skip(a.ID, RecurrenceUnsupported, "It is the master of a series.")
+	case a.SeriesID != "":
+		return skip(a.ID, RecurrenceUnsupported, "It is an instance of series "+a.SeriesID+".")
+	case a.OwnerID == "":
+		return park(a.ID, OwnerMissing, "Nobody owns it.")
+	case !staff.InApp(a.OwnerID):
+		return skip(a.ID, OwnerUnmatched, "Its owner has no user in the calendar app.")
+	case a.Start == nil:
+		return park(a.ID, StartMissing, "It has no start.")
+	case a.End == nil:
+		return park(a.ID, EndMissing, "It has no end.")
+	}
+	if entry, bad := times(a); bad {
+		return entry, true
+	}
+	if a.ConferenceURL != "" && !absoluteHTTP(a.ConferenceURL) {
+		return park(a.ID, AppRejected, "The app takes only an absolute http(s) URL as conference link.")
+	}
+	return Entry{}, false
+}
+
+func times(a *acme.Appointment) (Entry, bool) {
+	start, startCode := instant(a.Start)
+	end, endCode := instant(a.End)
+	for _, code := range []Code{startCode, endCode} {
+		switch code {
+		case TimeZoneUnknown:
+			return park(a.ID, code, "Its time zone is not an IANA name.")
+		case TimeInvalid:
+			return park(a.ID, code, "One of its times is none.")
+		}
+	}
+	if end.Before(start) {
+		return park(a.ID, EndBeforeStart, "It ends before it starts.")
+	}
+	return Entry{}, false
+}
+
+func absoluteHTTP(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}

@@ -1,0 +1,58 @@
+// Package manifest says which records of the sandbox an integration cannot or must not carry over, and why.
+//
+// It judges a record by what it is now, never by how it was made: a bad record that somebody
+// repairs leaves the manifest, a good one that somebody spoils enters it. Every seeded bad
+// record has exactly one defect, so the order of the checks decides nothing there.
+package manifest
+
+// Kind says what becomes of a listed record.
+type Kind string
+
+const (
+	Park Kind = "park" // somebody has to repair it
+	Skip Kind = "skip" // left out on purpose
+)
+
+// Code names a defect; it equals the code an integration reports for the record.
+type Code string
+
+const (
+	StartMissing          Code = "start_missing"
+	EndMissing            Code = "end_missing"
+	EndBeforeStart        Code = "end_before_start"
+	TimeZoneUnknown       Code = "time_zone_unknown"
+	TimeInvalid           Code = "time_invalid"
+	OwnerMissing          Code = "owner_missing"
+	AppRejected           Code = "app_rejected"
+	RecurrenceUnsupported Code = "recurrence_unsupported"
+	OwnerUnmatched        Code = "owner_unmatched"
+
+	OccurredMissing     Code = "occurred_missing"
+	UserMissing         Code = "user_missing"
+	OccurredAfterLogged Code = "occurred_after_logged"
+	InternalNotCounted  Code = "internal_not_counted"
+	BouncedNotCounted   Code = "bounced_not_counted"
+	UserUnmatched       Code = "user_unmatched"
+)
+
+// Entry is one listed record.
+type Entry struct {
+	ID   string `json:"id"`
+	Code Code   `json:"code"`
+	Kind Kind   `json:"kind"`
+	Why  string `json:"why"` // a sentence for people
+}
+
+// Staff says whom the calendar app knows.
+type Staff interface {
+	// InApp reports whether the Acme user has a user in the calendar app.
+	InApp(userID string) bool
+}
+
+func park(id string, code Code, why string) (Entry, bool) {
+	return Entry{ID: id, Code: code, Kind: Park, Why: why}, true
+}
+
+func skip(id string, code Code, why string) (Entry, bool) {
+	return Entry{ID: id, Code: code, Kind: Skip, Why: why}, true
+}
