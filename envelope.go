@@ -56,8 +56,9 @@ type Page struct {
 	Priority Priority
 	Schema   int
 	Tries    int // claims before this one that did not end it
-	Records  int
-	Body     []byte // the items as one JSON array, or an Order
+	Records  int      // not counted as ended yet
+	Rest     []string // the records still to do where an answer was partial; nil: all
+	Body     []byte   // the items as one JSON array, or an Order
 }
 
 // Order is work that was left for the deliver lane.
@@ -67,6 +68,7 @@ type Order struct {
 	IDs    []string    `json:"ids,omitempty"`
 	Actor  string      `json:"actor,omitempty"`  // who decided, for retry and discard
 	Reason string      `json:"reason,omitempty"` // why, for discard
+	Code   Code        `json:"code,omitempty"`   // why, for park
 }
 
 // OrderAction says what the deliver lane shall do with the records an order names.
@@ -75,7 +77,8 @@ type OrderAction string
 const (
 	OrderRetry   OrderAction = "retry"   // deliver parked records again
 	OrderDiscard OrderAction = "discard" // give parked records up: undo, then skip
-	OrderRemove  OrderAction = "remove"  // take the records out of the app
+	OrderGone    OrderAction = "gone"    // Acme does not have the records any more: remove, keep a tombstone
+	OrderPark    OrderAction = "park"    // Acme cannot answer for the records
 )
 
 // ArrivalTotals count arrivals: received = done + duplicate + superseded + parked + waiting.

@@ -1,0 +1,113 @@
+package db
+
+import (
+	"context"
+	"fmt"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Balance counts each record of a tenant once, by its present state, in one snapshot. Known comes from what fetch has
+// seen, the states from the ledger: they agree only if nothing was lost and nothing invented.
+func (db *DB) Balance(ctx context.Context, tenant acmesync.TenantID) ([]acmesync.Balance, error) {
+	balances := map[acmesync.Stream]*acmesync.Balance{}
+	for _, s := range acmesync.Recorded() {
+		balances[s] = &acmesync.Balance{Stream: s, Skipped: map[string]int64{}, Parked: map[string]int64{}}
+	}
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`); err != nil {
+			return err
+		}
+		if err := countStates(ctx, tx, tenant, balances); err != nil {
+			return err
+		}
+		if err := countKnown(ctx, tx, tenant, balances); err != nil {
+			return err
+		}
+		return countArrivals(ctx, tx, tenant, balances)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("balance %s: %w", tenant, err)
+	}
+	out := make([]acmesync.Balance, 0, len(balances))
+	for _, s := range acmesync.Recorded() {
+		b := *balances[s]
+		b.Balanced = b.Known == b.Sum() && b.Waiting == 0 && b.Arrivals.Waiting == 0 && b.Arrivals.Balanced()
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+func countStates(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, balances map[acmesync.Stream]*acmesync.Balance) error {
+	rows, err := tx.QueryxContext(ctx, `SELECT stream, state, code, count(*) FROM ledger WHERE tenant = $1 GROUP BY 1, 2, 3`, tenant)
+	if err != nil {
+		return fmt.Errorf("count the ledger: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var stream acmesync.Stream
+		var state acmesync.LedgerState
+		var code string
+		var n int64
+		if err := rows.Scan(&stream, &state, &code, &n); err != nil {
+			return fmt.Errorf("count the ledger: %w", err)
+		}
+		b := balances[stream]
+		switch state {
+		case acmesync.InStep:
+			b.InStep += n
+		case acmesync.Skipped:
+			b.Skipped[code] += n
+		case acmesync.Parked:
+			b.Parked[code] += n
+		case acmesync.Deleted:
+			b.Deleted += n
+		}
+	}
+	return rows.Err()
+}
+
+func countKnown(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, balances map[acmesync.Stream]*acmesync.Balance) error {
+	var counts []struct {
+		Stream  acmesync.Stream `db:"stream"`
+		Known   int64           `db:"known"`
+		Waiting int64           `db:"waiting"`
+	}
+	err := tx.SelectContext(ctx, &counts, `
+		SELECT k.stream, count(*) AS known, count(*) FILTER (WHERE l.acme_id IS NULL) AS waiting
+		FROM known k LEFT JOIN ledger l ON l.tenant = k.tenant AND l.connection = k.connection AND l.stream = k.stream AND l.acme_id = k.acme_id
+		WHERE k.tenant = $1 AND k.stream IN ('appointments', 'touchpoints') GROUP BY 1`, tenant)
+	if err != nil {
+		return fmt.Errorf("count what is known: %w", err)
+	}
+	for _, c := range counts {
+		balances[c.Stream].Known, balances[c.Stream].Waiting = c.Known, c.Waiting
+	}
+	return nil
+}
+
+func countArrivals(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, balances map[acmesync.Stream]*acmesync.Balance) error {
+	var counts []struct {
+		Stream acmesync.Stream `db:"stream"`
+		acmesync.ArrivalTotals
+	}
+	err := tx.SelectContext(ctx, &counts, `
+		SELECT stream, sum(received)::bigint AS received, sum(done)::bigint AS done, sum(duplicate)::bigint AS duplicate,
+			sum(superseded)::bigint AS superseded, sum(parked)::bigint AS parked, sum(waiting)::bigint AS waiting
+		FROM (
+			SELECT stream, records AS received, done, duplicate, superseded, parked,
+				CASE WHEN ended_at IS NULL THEN records - done - duplicate - superseded - parked ELSE 0 END AS waiting
+			FROM envelopes WHERE tenant = $1
+			UNION ALL
+			SELECT stream, received, done, duplicate, superseded, parked, 0 FROM arrival_totals WHERE tenant = $1
+		) a WHERE stream IN ('appointments', 'touchpoints') GROUP BY stream`, tenant)
+	if err != nil {
+		return fmt.Errorf("count arrivals: %w", err)
+	}
+	for _, c := range counts {
+		balances[c.Stream].Arrivals = c.ArrivalTotals
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Fact is a touch-point that counts.
+type Fact struct {
+	AcmeID     string
+	UserID     string // the app's
+	Day        string // "2006-01-02" in the user's zone
+	Channel    string
+	Direction  string
+	OccurredAt time.Time
+}
+
+// Cell is a count that is due to be sent: absolute, zero included.
+type Cell struct {
+	UserID    string `db:"user_id"`
+	Day       string `db:"day"`
+	Channel   string `db:"channel"`
+	Direction string `db:"direction"`
+	N         int    `db:"n"`
+	Changed   int64  `db:"changed"`
+}
+
+// storeFacts moves facts and the cells they touch together: a fact that was there leaves its old cell, one that counts
+// enters its new one. The same fact again touches nothing.
+func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []Fact, gone []string) error {
+	if len(facts) == 0 && len(gone) == 0 {
+		return nil
+	}
+	n := len(facts)
+	ids, users, days, channels := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	directions, at := make([]string, n), make([]string, n)
+	for i, x := range facts {
+		ids[i], users[i], days[i], channels[i], directions[i], at[i] = x.AcmeID, x.UserID, x.Day, x.Channel, x.Direction, stamp(x.OccurredAt)
+	}
+	_, err := tx.ExecContext(ctx, `
+		WITH fresh AS (
+			SELECT * FROM unnest($3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::timestamptz[])
+				AS u (acme_id, user_id, day, channel, direction, occurred_at)
+		), touched AS (
+			SELECT acme_id FROM fresh UNION SELECT unnest($9::text[])
+		), before AS (
+			SELECT o.* FROM touched, LATERAL (
+				SELECT * FROM facts WHERE tenant = $1 AND connection = $2 AND acme_id = touched.acme_id OFFSET 0
+			) o
+		), removed AS (
+			DELETE FROM facts USING before b
+			WHERE facts.tenant = $1 AND facts.connection = $2 AND facts.acme_id = b.acme_id
+				AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.acme_id = b.acme_id)
+		), kept AS (
+			INSERT INTO facts AS o (tenant, connection, acme_id, user_id, day, channel, direction, occurred_at)
+			SELECT $1, $2, acme_id, user_id, day, channel, direction, occurred_at FROM fresh
+			ON CONFLICT (tenant, connection, acme_id) DO UPDATE SET user_id = excluded.user_id, day = excluded.day,
+				channel = excluded.channel, direction = excluded.direction, occurred_at = excluded.occurred_at
+			WHERE (o.user_id, o.day, o.channel, o.direction, o.occurred_at)
+				IS DISTINCT FROM (excluded.user_id, excluded.day, excluded.channel, excluded.direction, excluded.occurred_at)
+		), moved AS (
+			SELECT user_id, day, channel, direction, -1 AS d FROM before
+			UNION ALL
+			SELECT user_id, day, channel, direction, 1 FROM fresh
+		), delta AS (
+			SELECT user_id, day, channel, direction, sum(d)::int AS d FROM moved GROUP BY 1, 2, 3, 4 HAVING sum(d) <> 0
+		)
+		INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, n)
+		SELECT $1, $2, user_id, day, channel, direction, d FROM delta
+		ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET n = c.n + excluded.n, changed = c.changed + 1`,
+		f.Tenant, f.Connection, pq.Array(ids), pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(at), pq.Array(gone))
+	if err != nil {
+		return fmt.Errorf("store facts: %w", err)
+	}
+	return nil
+}
+
+// DueCells reads counts that changed since they were sent, in one snapshot.
+func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]Cell, error) {
+	var cells []Cell
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &cells, `
+			SELECT user_id, day::text AS day, channel, direction, n, changed FROM cells
+			WHERE tenant = $1 AND connection = $2 AND changed > sent LIMIT $3`, f.Tenant, f.Connection, limit)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read due counts of %s: %w", f.Tenant, err)
+	}
+	return cells, nil
+}
+
+// CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent.
+func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []Cell) error {
+	n := len(sent)
+	users, days, channels, directions, changed := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
+	for i, c := range sent {
+		users[i], days[i], channels[i], directions[i], changed[i] = c.UserID, c.Day, c.Channel, c.Direction, c.Changed
+	}
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `
+			UPDATE cells c SET sent = u.changed
+			FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[]) AS u (user_id, day, channel, direction, changed)
+			WHERE c.tenant = $1 AND c.connection = $2 AND c.user_id = u.user_id AND c.day = u.day AND c.channel = u.channel
+				AND c.direction = u.direction AND c.sent < u.changed`,
+			f.Tenant, f.Connection, pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(changed))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note sent counts of %s: %w", f.Tenant, err)
+	}
+	return nil
+}

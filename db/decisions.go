@@ -1,0 +1,153 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Decision is what a person decides about a review, or about some of its records.
+type Decision struct {
+	ID     string // applies once
+	Action acmesync.OrderAction
+	Actor  string
+	Reason string
+	IDs    []string // Acme ids; empty: all open records
+}
+
+// Decide leaves the work orders of a decision, once per decision id, and answers how many records it concerns.
+// The deliver lane carries them out; the caller marks and rings it.
+func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d Decision) (int, error) {
+	var n int
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		generation, stream, err := lockReview(ctx, tx, tenant, fingerprint)
+		if err != nil {
+			return err
+		}
+		fresh, err := tx.ExecContext(ctx, `
+			INSERT INTO commands (tenant, command_id, name, actor) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+			tenant, d.ID, "review_"+string(d.Action), d.Actor)
+		if err != nil {
+			return err
+		}
+		if rows, err := fresh.RowsAffected(); err != nil || rows == 0 {
+			return err
+		}
+		var ids []string
+		if err := tx.SelectContext(ctx, &ids, `
+			SELECT acme_id FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL
+				AND (cardinality($3::text[]) = 0 OR acme_id = ANY ($3)) ORDER BY acme_id`,
+			tenant, fingerprint, pq.Array(append([]string{}, d.IDs...))); err != nil {
+			return err
+		}
+		if n = len(ids); n == 0 {
+			return &acmesync.Conflict{Code: "nothing_open", Message: "the review has no open record this decision could be for"}
+		}
+		if d.Action == acmesync.OrderRetry {
+			if ids, err = rereadRanges(ctx, tx, tenant, stream, ids, d); err != nil {
+				return err
+			}
+		}
+		if err := db.storeOrders(ctx, tx, tenant, generation, ordersFor(d, stream, ids)); err != nil {
+			return err
+		}
+		if d.Action == acmesync.OrderDiscard {
+			if _, err := tx.ExecContext(ctx, `
+				UPDATE reviews SET state = 'compensating', state_since = now() WHERE tenant = $1 AND fingerprint = $2`, tenant, fingerprint); err != nil {
+				return err
+			}
+		}
+		return auditTx(ctx, tx, tenant, d.Actor, "review_"+string(d.Action), fingerprint, d.Reason)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s review %s of %s: %w", d.Action, fingerprint, tenant, err)
+	}
+	return n, nil
+}
+
+// orderSize bounds one order to what one round of the deliver lane does.
+const orderSize = 500
+
+func ordersFor(d Decision, stream acmesync.Stream, ids []string) []acmesync.Order {
+	var orders []acmesync.Order
+	for len(ids) > 0 {
+		n := min(len(ids), orderSize)
+		orders = append(orders, acmesync.Order{Action: d.Action, Stream: stream, IDs: ids[:n], Actor: d.Actor, Reason: d.Reason})
+		ids = ids[n:]
+	}
+	return orders
+}
+
+func lockReview(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fingerprint string) (generation int64, stream acmesync.Stream, err error) {
+	err = tx.QueryRowContext(ctx, `
+		SELECT t.generation, r.stream FROM reviews r JOIN tenants t USING (tenant)
+		WHERE r.tenant = $1 AND r.fingerprint = $2 FOR UPDATE OF r`, tenant, fingerprint).Scan(&generation, &stream)
+	return generation, stream, notFound(err)
+}
+
+// RangePrefix starts the id of a parked range: records between two moments that Acme cannot answer, so nobody knows their ids.
+const RangePrefix = "range:"
+
+// rereadRanges sends the fetch lane back to the beginning of each parked range and answers the other ids.
+func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, stream acmesync.Stream, ids []string, d Decision) ([]string, error) {
+	var records []string
+	for _, id := range ids {
+		from, isRange := strings.CutPrefix(id, RangePrefix)
+		if !isRange {
+			records = append(records, id)
+			continue
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE positions SET cursor = '', walking = false, due_at = now(), page_limit = 0, page_failures = 0,
+				watermark_at = least(watermark_at, $3::timestamptz - interval '1 millisecond'), watermark_id = ''
+			WHERE tenant = $1 AND stream = $2`, tenant, stream, from); err != nil {
+			return nil, fmt.Errorf("go back to a range: %w", err)
+		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE parked SET closed_at = now(), closed_how = 'retried', closed_by = $4, reason = $5
+			WHERE tenant = $1 AND stream = $2 AND acme_id = $3`, tenant, stream, id, d.Actor, d.Reason); err != nil {
+			return nil, fmt.Errorf("close a range: %w", err)
+		}
+	}
+	return records, nil
+}
+
+// SettleReview resolves a review that has no open records left and answers it as it is then. It locks the review's row as
+// parking does, so a record parked at the same moment either keeps it open or opens it again.
+func (db *DB) SettleReview(ctx context.Context, tenant acmesync.TenantID, fingerprint string) (acmesync.Review, error) {
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		if _, _, err := lockReview(ctx, tx, tenant, fingerprint); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `
+			UPDATE reviews r SET noticed_at = now(),
+				state = CASE WHEN open.n = 0 THEN 'resolved' WHEN r.state = 'resolved' THEN 'reopened' ELSE r.state END,
+				state_since = CASE WHEN (open.n = 0) <> (r.state = 'resolved') THEN now() ELSE r.state_since END
+			FROM (SELECT count(*) AS n FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL) open
+			WHERE r.tenant = $1 AND r.fingerprint = $2`, tenant, fingerprint)
+		return err
+	})
+	if err != nil {
+		return acmesync.Review{}, fmt.Errorf("settle review %s of %s: %w", fingerprint, tenant, err)
+	}
+	return db.Review(ctx, tenant, fingerprint)
+}
+
+// UnnoticedReviews lists reviews that are open although no workflow has taken them over: whoever parked was stopped
+// between its commit and its signal.
+func (db *DB) UnnoticedReviews(ctx context.Context, tenant acmesync.TenantID) ([]string, error) {
+	var fingerprints []string
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &fingerprints, `
+			SELECT fingerprint FROM reviews WHERE tenant = $1 AND state <> 'resolved' AND noticed_at IS NULL`, tenant)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find unnoticed reviews of %s: %w", tenant, err)
+	}
+	return fingerprints, nil
+}

@@ -1,0 +1,157 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Fetched is what one read of Acme brought; it is committed together or not at all.
+type Fetched struct {
+	Pages    []NewPage
+	People   []Person
+	Position *Position               // of the stream a page was read of; nil for a read by id
+	Ended    []EndedHint             // hints this read satisfied
+	Later    []LaterHint             // hints it did not
+	Hints    []acmesync.Key          // records to be read again: dated beyond the watermark, or a changed contact's events
+	Orders   []acmesync.Order        // for the deliver lane: records that are gone, or that Acme cannot answer
+	Parked   []acmesync.ParkedRecord // ranges that cannot be read; they name no record
+}
+
+// EndedHint ends a hint; superseded when another hint of the same read named the same record.
+type EndedHint struct {
+	Envelope acmesync.EnvelopeID
+	Column   EndColumn
+	Outcome  acmesync.Code
+}
+
+// EndColumn is the count that an ended arrival goes to.
+type EndColumn string
+
+const (
+	CountDone       EndColumn = "done"
+	CountDuplicate  EndColumn = "duplicate"
+	CountSuperseded EndColumn = "superseded"
+	CountParked     EndColumn = "parked"
+)
+
+// LaterHint puts a hint off.
+type LaterHint struct {
+	Envelope acmesync.EnvelopeID
+	After    time.Duration
+}
+
+// CommitFetched stores a read: rows and position in one transaction. It may be flushed to disk a moment later
+// (synchronous_commit off): nobody was promised anything, and a lost commit is read from Acme again.
+func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r Fetched) error {
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
+			return err
+		}
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		if err := db.storePeople(ctx, tx, f, r.People); err != nil {
+			return err
+		}
+		if err := db.storePages(ctx, tx, f, r.Pages); err != nil {
+			return err
+		}
+		if err := db.storeOrders(ctx, tx, f.Tenant, f.Generation, r.Orders); err != nil {
+			return err
+		}
+		if err := endHints(ctx, tx, f, r.Ended); err != nil {
+			return err
+		}
+		if err := putOffHints(ctx, tx, f, r.Later); err != nil {
+			return err
+		}
+		if err := storeHints(ctx, tx, f, r.Hints); err != nil {
+			return err
+		}
+		if err := db.park(ctx, tx, f, r.Parked); err != nil {
+			return err
+		}
+		if r.Position != nil {
+			return savePosition(ctx, tx, f, *r.Position)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("commit what was fetched for %s: %w", f.Tenant, err)
+	}
+	return nil
+}
+
+func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []EndedHint) error {
+	if len(ended) == 0 {
+		return nil
+	}
+	var days, ids, columns, outcomes []string
+	for _, e := range ended {
+		days, ids = append(days, e.Envelope.Day), append(ids, e.Envelope.ID)
+		columns, outcomes = append(columns, string(e.Column)), append(outcomes, string(e.Outcome))
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE envelopes e SET ended_at = now(), outcome = nullif(u.outcome, ''),
+			done = (u.col = 'done')::int, duplicate = (u.col = 'duplicate')::int,
+			superseded = (u.col = 'superseded')::int, parked = (u.col = 'parked')::int
+		FROM unnest($2::date[], $3::uuid[], $4::text[], $5::text[]) AS u (day, id, col, outcome)
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`,
+		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(columns), pq.Array(outcomes))
+	if err != nil {
+		return fmt.Errorf("end hints: %w", err)
+	}
+	return nil
+}
+
+func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []LaterHint) error {
+	if len(later) == 0 {
+		return nil
+	}
+	var days, ids []string
+	var after []int64
+	for _, l := range later {
+		days, ids, after = append(days, l.Envelope.Day), append(ids, l.Envelope.ID), append(after, l.After.Milliseconds())
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE envelopes e SET tries = tries + 1, due_at = now() + u.after * interval '1 millisecond'
+		FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS u (day, id, after)
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`,
+		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(after))
+	if err != nil {
+		return fmt.Errorf("put hints off: %w", err)
+	}
+	return nil
+}
+
+// storeHints leaves reasons to look for the fetch lane itself. One that waits already is enough.
+func storeHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, keys []acmesync.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	var ids, streams, acmeIDs []string
+	for _, k := range keys {
+		id, err := newEnvelopeID()
+		if err != nil {
+			return err
+		}
+		ids, streams, acmeIDs = append(ids, id), append(streams, string(k.Stream)), append(acmeIDs, k.AcmeID)
+	}
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, acme_id, due_at)
+		SELECT u.id, $1, $2, $3, 'fetch', 'hint', 'order', u.stream, u.acme_id, now() + interval '2 seconds'
+		FROM unnest($4::uuid[], $5::text[], $6::text[]) AS u (id, stream, acme_id)
+		WHERE NOT EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.acme_id AND e.stream = u.stream
+			AND e.lane = 'fetch' AND e.ended_at IS NULL AND e.tries = 0)`,
+		f.Tenant, f.Connection, f.Generation, pq.Array(ids), pq.Array(streams), pq.Array(acmeIDs))
+	if err != nil {
+		return fmt.Errorf("store hints: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package db
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"acmesync"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// Backlog is what waits for the deliver lane: fetch stops reading pages while it is too much.
+type Backlog struct {
+	Bytes   int64 `db:"bytes"`
+	Records int64 `db:"records"`
+}
+
+// Backlog adds up what waits in a tenant's inbox for the deliver lane.
+func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (Backlog, error) {
+	var b Backlog
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &b, `
+			SELECT coalesce(sum(bytes), 0) AS bytes, coalesce(sum(records), 0) AS records
+			FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL`, tenant)
+	})
+	if err != nil {
+		return b, fmt.Errorf("measure the backlog of %s: %w", tenant, err)
+	}
+	return b, nil
+}
+
+// ClaimHints takes due hints of the fetch lane, oldest first. Only what was claimed before a read may be ended by it.
+func (db *DB) ClaimHints(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Hint, error) {
+	var hints []acmesync.Hint
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		rows, err := tx.QueryxContext(ctx, `
+			SELECT day::text, id, stream, coalesce(acme_id, ''), version, tries, received_at FROM envelopes
+			WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL AND due_at <= now() AND generation = $2
+			ORDER BY priority, id LIMIT $3`, f.Tenant, f.Generation, limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var h acmesync.Hint
+			if err := rows.Scan(&h.Envelope.Day, &h.Envelope.ID, &h.Key.Stream, &h.Key.AcmeID, &h.Version, &h.Tries, &h.ReceivedAt); err != nil {
+				return err
+			}
+			hints = append(hints, h)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim hints of %s: %w", f.Tenant, err)
+	}
+	return hints, nil
+}
+
+// ClaimPages takes due envelopes of the deliver lane, live before backfill, up to a number of records and bytes (at least
+// one envelope), and commits that they are being tried before any body is opened. One that was tried three times comes alone.
+func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxBytes int) ([]acmesync.Page, error) {
+	type row struct {
+		acmesync.Page
+		sealed []byte
+		keyID  string
+	}
+	var rows []row
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		found, err := tx.QueryxContext(ctx, `
+			WITH due AS (
+				SELECT day, id, tries, row_number() OVER w AS n, sum(records) OVER w AS total, sum(bytes) OVER w AS size
+				FROM (
+					SELECT day, id, tries, priority, records, bytes FROM envelopes
+					WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL AND due_at <= now() AND generation = $2
+					ORDER BY priority, id LIMIT 256
+				) first
+				WINDOW w AS (ORDER BY priority, id)
+			), taken AS (
+				SELECT day, id FROM due
+				WHERE n = 1 OR (total <= $3 AND size <= $4 AND tries < $5
+					AND NOT EXISTS (SELECT 1 FROM due bad WHERE bad.n < due.n AND bad.tries >= $5))
+			)
+			UPDATE envelopes e SET tries = e.tries + 1 FROM taken
+			WHERE e.day = taken.day AND e.id = taken.id AND e.tenant = $1
+			RETURNING e.day::text, e.id, e.kind, e.way, e.stream, e.priority, e.schema, e.tries - 1,
+				e.records - e.done - e.duplicate - e.superseded - e.parked, e.rest, e.body, e.key_id`,
+			f.Tenant, f.Generation, maxRecords, maxBytes, PoisonTries)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			var r row
+			if err := found.Scan(&r.Envelope.Day, &r.Envelope.ID, &r.Kind, &r.Way, &r.Stream, &r.Priority, &r.Schema, &r.Tries,
+				&r.Records, pq.Array(&r.Rest), &r.sealed, &r.keyID); err != nil {
+				return err
+			}
+			rows = append(rows, r)
+		}
+		return found.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("claim pages of %s: %w", f.Tenant, err)
+	}
+	pages := make([]acmesync.Page, len(rows))
+	for i, r := range rows {
+		if r.Body, err = db.openBody(ctx, f.Tenant, envelopeBody(r.Envelope.ID), r.keyID, r.sealed); err != nil {
+			return nil, fmt.Errorf("claim pages of %s: %w", f.Tenant, err)
+		}
+		pages[i] = r.Page
+	}
+	return pages, nil
+}
+
+// PoisonTries is how often an envelope may be claimed without an end before it is worked alone.
+const PoisonTries = 3
+
+// NewPage is a page of records to be stored for the deliver lane.
+type NewPage struct {
+	Stream   acmesync.Stream
+	Way      acmesync.Way
+	Priority acmesync.Priority
+	IDs      []string // of its records; an unreadable one has none
+	Records  int
+	Body     []byte // the items as one JSON array
+}
+
+func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []NewPage) error {
+	for _, p := range pages {
+		id, err := newEnvelopeID()
+		if err != nil {
+			return err
+		}
+		sealed, keyID, err := db.sealBody(ctx, f.Tenant, envelopeBody(id), p.Body)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			WITH known_now AS (
+				INSERT INTO known (tenant, connection, stream, acme_id)
+				SELECT $2, $3, $6, id FROM unnest($11::text[]) AS u (id) ON CONFLICT DO NOTHING
+			), arrived AS (
+				INSERT INTO arrivals (tenant, connection, stream, way, envelope, ids) VALUES ($2, $3, $6, $5, $1, $11)
+			)
+			INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, priority, records, bytes, body, key_id)
+			VALUES ($1, $2, $3, $4, 'deliver', 'page', $5, $6, $7, $8, length($9::bytea), $9::bytea, $10)`,
+			id, f.Tenant, f.Connection, f.Generation, p.Way, p.Stream, p.Priority, p.Records, sealed, keyID, pq.Array(p.IDs)); err != nil {
+			return fmt.Errorf("store a page of %s: %w", p.Stream, err)
+		}
+	}
+	return nil
+}
+
+// storeOrders leaves work for the deliver lane.
+func (db *DB) storeOrders(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, generation int64, orders []acmesync.Order) error {
+	for _, o := range orders {
+		id, err := newEnvelopeID()
+		if err != nil {
+			return err
+		}
+		body, err := json.Marshal(o)
+		if err != nil {
+			return fmt.Errorf("write an order: %w", err)
+		}
+		sealed, keyID, err := db.sealBody(ctx, tenant, envelopeBody(id), body)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, records, bytes, body, key_id)
+			VALUES ($1, $2, $3, $4, 'deliver', 'order', 'order', $5, $6, length($7::bytea), $7::bytea, $8)`,
+			id, tenant, acmesync.MainConnection, generation, o.Stream, len(o.IDs), sealed, keyID); err != nil {
+			return fmt.Errorf("leave an order to %s: %w", o.Action, err)
+		}
+	}
+	return nil
+}
+
+// newEnvelopeID draws a time-ordered id: envelopes of one process sort as they came.
+func newEnvelopeID() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("draw an envelope id: %w", err)
+	}
+	return id.String(), nil
+}

@@ -1,0 +1,112 @@
+package db
+
+import (
+	"context"
+	"fmt"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// HookDelivery is one webhook request whose signature was good, as it goes to the inbox.
+type HookDelivery struct {
+	Endpoint  string
+	Tenant    acmesync.TenantID // whose key seals the bodies
+	WebhookID string
+	BodySHA   []byte
+	Events    []HookEvent
+}
+
+// HookEvent is one event of a delivery. One without a stream names nothing the product syncs and ends at once;
+// a raw one could not be read at all and is kept for a person to see.
+type HookEvent struct {
+	Stream  acmesync.Stream
+	AcmeID  string
+	Version int64
+	Outcome acmesync.Code // not empty: ended as it arrives
+	Raw     bool
+	Body    []byte // as it arrived
+}
+
+// HookStatus is what became of a delivery.
+type HookStatus string
+
+const (
+	HookNew       HookStatus = "new"
+	HookDuplicate HookStatus = "duplicate"
+	HookGone      HookStatus = "gone" // nobody is behind that endpoint any more
+)
+
+// StoreHooks stores deliveries of several tenants in one statement, durably, and answers one status per delivery.
+// If it fails, one of them may be at fault: the caller tries each alone.
+func (db *DB) StoreHooks(ctx context.Context, deliveries []HookDelivery) ([]HookStatus, error) {
+	var endpoints, webhookIDs []string
+	var shas, bodies [][]byte
+	var of []int64
+	var ids, kinds, streams, acmeIDs, outcomes, keyIDs []string
+	var versions []int64
+	for i, d := range deliveries {
+		endpoints, webhookIDs, shas = append(endpoints, d.Endpoint), append(webhookIDs, d.WebhookID), append(shas, d.BodySHA)
+		for _, e := range d.Events {
+			id, err := newEnvelopeID()
+			if err != nil {
+				return nil, err
+			}
+			sealed, keyID, err := db.sealBody(ctx, d.Tenant, envelopeBody(id), e.Body)
+			if err != nil {
+				return nil, err
+			}
+			kind := acmesync.HintEnvelope
+			if e.Raw {
+				kind = "raw"
+			}
+			of, ids, kinds, streams = append(of, int64(i+1)), append(ids, id), append(kinds, string(kind)), append(streams, string(e.Stream))
+			acmeIDs, versions, outcomes = append(acmeIDs, e.AcmeID), append(versions, e.Version), append(outcomes, string(e.Outcome))
+			bodies, keyIDs = append(bodies, sealed), append(keyIDs, keyID)
+		}
+	}
+	statuses := make([]HookStatus, len(deliveries))
+	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
+		rows, err := tx.QueryxContext(ctx, `SELECT delivery, status FROM intake_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			pq.Array(endpoints), pq.Array(webhookIDs), pq.ByteaArray(shas), pq.Array(of), pq.Array(ids), pq.Array(kinds), pq.Array(streams),
+			pq.Array(acmeIDs), pq.Array(versions), pq.Array(outcomes), pq.ByteaArray(bodies), pq.Array(keyIDs))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var n int
+			var status HookStatus
+			if err := rows.Scan(&n, &status); err != nil {
+				return err
+			}
+			statuses[n-1] = status
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store webhooks: %w", err)
+	}
+	return statuses, nil
+}
+
+// Endpoint is who is behind a hook's URL.
+type Endpoint struct {
+	Tenant     acmesync.TenantID     `db:"tenant"`
+	Connection acmesync.ConnectionID `db:"connection"`
+	State      acmesync.TenantState  `db:"state"`
+}
+
+// Endpoint finds a hook's tenant; ErrNotFound if there is none.
+func (db *DB) Endpoint(ctx context.Context, endpoint string) (Endpoint, error) {
+	var e Endpoint
+	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &e, `SELECT tenant, connection, state FROM intake_endpoint($1)`, endpoint)
+	})
+	if err != nil {
+		return e, fmt.Errorf("find a hook endpoint: %w", notFound(err))
+	}
+	return e, nil
+}

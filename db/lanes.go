@@ -1,0 +1,179 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// BeginLane opens an attempt: it takes the lane's next token, so that whatever an earlier attempt still
+// wants to commit is refused. ErrEpoch if the tenant is not to run.
+func (db *DB) BeginLane(ctx context.Context, tenant acmesync.TenantID, lane acmesync.Lane) (acmesync.Fence, error) {
+	return db.beginLane(ctx, tenant, lane, `('starting', 'active')`)
+}
+
+// BeginCleanup opens an attempt of the deliver lane for a tenant that has ended, to undo what it left.
+func (db *DB) BeginCleanup(ctx context.Context, tenant acmesync.TenantID) (acmesync.Fence, error) {
+	return db.beginLane(ctx, tenant, acmesync.Deliver, `('stopped', 'deactivated')`)
+}
+
+func (db *DB) beginLane(ctx context.Context, tenant acmesync.TenantID, lane acmesync.Lane, states string) (acmesync.Fence, error) {
+	f := acmesync.Fence{Tenant: tenant, Connection: acmesync.MainConnection, Lane: lane}
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.QueryRowContext(ctx, `
+			UPDATE lanes l SET token = token + 1, alive_at = now(), due_at = NULL FROM tenants t
+			WHERE l.tenant = $1 AND l.lane = $2 AND l.shard = 0 AND t.tenant = l.tenant AND t.state IN `+states+`
+			RETURNING l.token, t.epoch, t.generation`, tenant, lane).Scan(&f.Token, &f.Epoch, &f.Generation)
+	})
+	if notFound(err) == acmesync.ErrNotFound {
+		return f, acmesync.ErrEpoch
+	}
+	if err != nil {
+		return f, fmt.Errorf("begin the %s lane of %s: %w", lane, tenant, err)
+	}
+	return f, nil
+}
+
+// hold the fence: nothing of this transaction counts unless the attempt is still the newest and no command has come.
+func checkFence(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
+	var now struct {
+		Epoch      int64 `db:"epoch"`
+		Generation int64 `db:"generation"`
+		Newest     bool  `db:"newest"`
+	}
+	err := tx.GetContext(ctx, &now, `
+		WITH alive AS (
+			UPDATE lanes SET alive_at = now() WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token = $3 RETURNING 1
+		)
+		SELECT epoch, generation, EXISTS (SELECT 1 FROM alive) AS newest FROM tenants WHERE tenant = $1`, f.Tenant, f.Lane, f.Token)
+	switch {
+	case err != nil:
+		return fmt.Errorf("check the fence: %w", notFound(err))
+	case !now.Newest:
+		return acmesync.ErrFenced
+	case now.Epoch != f.Epoch || now.Generation != f.Generation:
+		return acmesync.ErrEpoch
+	}
+	return nil
+}
+
+// RaiseToken lifts a lane's token above one that the app has seen and we have not: after a restore of an old backup
+// the app still knows the revisions of the attempts that were lost. The attempt ends, the next one has the higher token.
+func (db *DB) RaiseToken(ctx context.Context, f acmesync.Fence, above int64) error {
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE lanes SET token = greatest(token, $3) WHERE tenant = $1 AND lane = $2 AND shard = 0`,
+			f.Tenant, f.Lane, above)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("raise the token: %w", err)
+	}
+	return nil
+}
+
+// Alive checks the fence between pages while an attempt has nothing to commit.
+func (db *DB) Alive(ctx context.Context, f acmesync.Fence) error {
+	return db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error { return checkFence(ctx, tx, f) })
+}
+
+// ClearMark says that the attempt has found nothing for a while. The caller looks once more after it: work committed
+// before this statement is seen by that look, work committed after it finds the mark clear and rings.
+func (db *DB) ClearMark(ctx context.Context, f acmesync.Fence) error {
+	return db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE lanes SET marked_at = NULL WHERE tenant = $1 AND lane = $2 AND shard = 0`, f.Tenant, f.Lane)
+		if err != nil {
+			return fmt.Errorf("clear the mark: %w", err)
+		}
+		return nil
+	})
+}
+
+// EndLane closes an attempt. It writes when the lane has to run next even if nobody rings, and answers how long that is
+// from now by Postgres's clock; ok is false when only a ring can bring work.
+func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration, ok bool, err error) {
+	var seconds *float64
+	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &seconds, `
+			UPDATE lanes SET alive_at = NULL, due_at = (`+dueOf[f.Lane]+`)
+			WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token = $3
+			RETURNING extract(epoch FROM due_at - now())`, f.Tenant, f.Lane, f.Token)
+	})
+	if notFound(err) == acmesync.ErrNotFound {
+		return 0, false, nil // a newer attempt decides
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("end the %s lane of %s: %w", f.Lane, f.Tenant, err)
+	}
+	if seconds == nil {
+		return 0, false, nil
+	}
+	return time.Duration(max(*seconds, 0) * float64(time.Second)), true, nil
+}
+
+// dueOf is when a lane has work again. A hold puts off what depends on it, and nothing else.
+var dueOf = map[acmesync.Lane]string{
+	acmesync.Fetch: `
+		SELECT min(greatest(at, (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'acme' AND h.stream IN ('', due.stream))))
+		FROM (
+			SELECT stream, due_at AS at FROM positions WHERE tenant = $1
+			UNION ALL SELECT '', min(due_at) FROM envelopes WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL
+			UNION ALL SELECT '', subscription_due FROM connections WHERE tenant = $1
+		) due`,
+	acmesync.Deliver: `
+		SELECT greatest(min(at), (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'app'))
+		FROM (
+			SELECT min(due_at) AS at FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL
+			UNION ALL SELECT now() WHERE EXISTS (SELECT 1 FROM cells WHERE tenant = $1 AND changed > sent)
+		) due`,
+}
+
+// LaneKey names a lane of a tenant.
+type LaneKey struct {
+	Tenant acmesync.TenantID `db:"tenant"`
+	Lane   acmesync.Lane     `db:"lane"`
+}
+
+// Mark flips the marks of lanes that have just been given work and answers those it flipped: whoever flipped
+// one rings. Call it after the commit that brought the work, never inside it.
+func (db *DB) Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...acmesync.Lane) ([]LaneKey, error) {
+	var flipped []LaneKey
+	err := db.sql.SelectContext(ctx, &flipped, `SELECT tenant, lane FROM intake_mark($1, $2)`,
+		pq.Array(texts(tenants)), pq.Array(texts(lanes)))
+	if err != nil {
+		return nil, fmt.Errorf("flip marks: %w", err)
+	}
+	return flipped, nil
+}
+
+// WithWork answers which of the lanes have something due: one look for all that linger in a worker.
+func (db *DB) WithWork(ctx context.Context, looking []LaneKey) ([]LaneKey, error) {
+	tenants, lanes := make([]string, len(looking)), make([]string, len(looking))
+	for i, k := range looking {
+		tenants[i], lanes[i] = string(k.Tenant), string(k.Lane)
+	}
+	var found []LaneKey
+	err := db.sql.SelectContext(ctx, &found, `SELECT tenant, lane FROM lanes_with_work($1, $2)`, pq.Array(tenants), pq.Array(lanes))
+	if err != nil {
+		return nil, fmt.Errorf("look for work: %w", err)
+	}
+	return found, nil
+}
+
+func texts[T ~string](in []T) []string {
+	out := make([]string, len(in))
+	for i, v := range in {
+		out[i] = string(v)
+	}
+	return out
+}

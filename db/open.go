@@ -1,0 +1,148 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// DB is the product's memory. It is safe for concurrent use.
+type DB struct {
+	sql   *sqlx.DB
+	vault *Vault
+
+	// actAs, in tests only, opens every transaction for this tenant whatever the caller asked for:
+	// what a method then reads or writes has passed the second wall.
+	actAs acmesync.TenantID
+}
+
+// Open connects as the program's own login and refuses one that could get round row-level security.
+// It does not check the schema: CheckSchema does.
+func Open(ctx context.Context, databaseURL string, vault *Vault) (*DB, error) {
+	conn, err := connect(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetMaxOpenConns(40)
+	conn.SetMaxIdleConns(20)
+	conn.SetConnMaxIdleTime(5 * time.Minute)
+	db := &DB{sql: conn, vault: vault}
+	if err := db.refuseStrongRole(ctx); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	vault.keys = db
+	return db, nil
+}
+
+// connect asks lib/pq for binary parameters: a query then takes one round trip and bytea travels as bytes.
+func connect(ctx context.Context, databaseURL string) (*sqlx.DB, error) {
+	u, err := url.Parse(databaseURL)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, errors.New("the database URL must look like postgres://user:password@host:port/database")
+	}
+	q := u.Query()
+	q.Set("binary_parameters", "yes")
+	u.RawQuery = q.Encode()
+	conn, err := sqlx.ConnectContext(ctx, "postgres", u.String())
+	if err != nil {
+		return nil, fmt.Errorf("connect to Postgres at %s: %w", u.Host, err)
+	}
+	return conn, nil
+}
+
+// Close ends all connections.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// Ping reports whether Postgres answers and takes writes.
+func (db *DB) Ping(ctx context.Context) error {
+	var readOnly string
+	if err := db.sql.GetContext(ctx, &readOnly, `SHOW transaction_read_only`); err != nil {
+		return fmt.Errorf("ask Postgres: %w", err)
+	}
+	if readOnly == "on" {
+		return errors.New("ask Postgres: it takes no writes")
+	}
+	return nil
+}
+
+func (db *DB) refuseStrongRole(ctx context.Context) error {
+	var role struct {
+		Name   string `db:"name"`
+		Strong bool   `db:"strong"`
+		Owns   bool   `db:"owns"`
+	}
+	err := db.sql.GetContext(ctx, &role, `
+		SELECT rolname AS name, rolsuper OR rolbypassrls AS strong,
+			EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'envelopes' AND pg_has_role(current_user, c.relowner, 'USAGE')) AS owns
+		FROM pg_roles WHERE rolname = current_user`)
+	if err != nil {
+		return fmt.Errorf("look at the database role: %w", err)
+	}
+	if role.Strong || role.Owns {
+		return fmt.Errorf("DATABASE_URL logs in as %q, which is superuser, bypasses row-level security or owns the tables; "+
+			"use the role acmesync_app (or a plain login that is a member of it)", role.Name)
+	}
+	return nil
+}
+
+// in runs do in one transaction that sees the given tenant only.
+func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	if db.actAs != "" {
+		tenant = db.actAs
+	}
+	return db.transact(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SELECT set_config('acmesync.tenant', $1, true)`, tenant); err != nil {
+			return fmt.Errorf("name the tenant: %w", err)
+		}
+		return do(tx)
+	})
+}
+
+// as runs do in one transaction under one of the roles that see several tenants.
+func (db *DB) as(ctx context.Context, role string, do func(*sqlx.Tx) error) error {
+	return db.transact(ctx, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `SET LOCAL ROLE `+pq.QuoteIdentifier(role)); err != nil {
+			return fmt.Errorf("act as %s: %w", role, err)
+		}
+		return do(tx)
+	})
+}
+
+const (
+	intakeRole = "acmesync_intake"
+	fleetRole  = "acmesync_fleet"
+)
+
+func (db *DB) transact(ctx context.Context, do func(*sqlx.Tx) error) error {
+	tx, err := db.sql.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if err := do(tx); err != nil {
+		_ = tx.Rollback() // the connection may be gone; the first error says so
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// notFound turns "no rows" into the product's own word for it.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return acmesync.ErrNotFound
+	}
+	return err
+}
+
+// stamp formats a time for a text parameter that Postgres casts to timestamptz.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

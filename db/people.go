@@ -1,0 +1,232 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"acmesync"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+)
+
+// PersonKind tells whose list a person is on.
+type PersonKind string
+
+const (
+	ContactPerson PersonKind = "contact"  // Acme's contacts
+	UserPerson    PersonKind = "user"     // Acme's users
+	AppUserPerson PersonKind = "app_user" // the app's users
+)
+
+// Person is a row of its own, joined to records at delivery and never copied into envelopes.
+type Person struct {
+	Kind       PersonKind
+	ID         string
+	Version    int64
+	Hash       string // a UUID's form: 128 bits over the body
+	MergedInto string // contacts: the id that took this one over
+	Email      string // for the blind index
+	Body       []byte // the person as its system answers
+}
+
+func personBody(kind PersonKind, id string) place {
+	return place{table: "people", column: "body", row: string(kind) + "/" + id}
+}
+
+// storePeople keeps newer versions of people. A contact that changed leaves a hint per linked future event; a change among
+// the users leaves one per record that had found no match.
+func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, people []Person) error {
+	if len(people) == 0 {
+		return nil
+	}
+	n := len(people)
+	kinds, ids, hashes, merged, keyIDs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	versions, bodies, indexes := make([]int64, n), make([][]byte, n), make([][]byte, n)
+	for i, p := range people {
+		kinds[i], ids[i], hashes[i], merged[i], versions[i] = string(p.Kind), p.ID, p.Hash, p.MergedInto, p.Version
+		var err error
+		if bodies[i], keyIDs[i], err = db.sealBody(ctx, f.Tenant, personBody(p.Kind, p.ID), p.Body); err != nil {
+			return err
+		}
+		if p.Email != "" {
+			if indexes[i], err = db.vault.blindIndex(ctx, f.Tenant, strings.ToLower(p.Email)); err != nil {
+				return err
+			}
+		}
+	}
+	var changed []struct {
+		Kind  PersonKind `db:"kind"`
+		ID    string     `db:"person_id"`
+		Fresh bool       `db:"fresh"`
+	}
+	err := tx.SelectContext(ctx, &changed, `
+		INSERT INTO people AS p (tenant, connection, kind, person_id, version, hash, merged_into, email_index, body, key_id)
+		SELECT DISTINCT ON (u.kind, u.id) $1, $2, u.kind, u.id, u.version, u.hash, u.merged, u.idx, u.body, u.key
+		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::uuid[], $7::text[], $8::bytea[], $9::bytea[], $10::text[])
+			AS u (kind, id, version, hash, merged, idx, body, key)
+		ORDER BY u.kind, u.id, u.version DESC
+		ON CONFLICT (tenant, connection, kind, person_id) DO UPDATE SET version = excluded.version, hash = excluded.hash,
+			merged_into = excluded.merged_into, email_index = excluded.email_index, body = excluded.body, key_id = excluded.key_id, read_at = now()
+		WHERE p.hash <> excluded.hash AND p.version <= excluded.version
+		RETURNING kind, person_id, (xmax = 0) AS fresh`,
+		f.Tenant, f.Connection, pq.Array(kinds), pq.Array(ids), pq.Array(versions), pq.Array(hashes), pq.Array(merged),
+		pq.ByteaArray(indexes), pq.ByteaArray(bodies), pq.Array(keyIDs))
+	if err != nil {
+		return fmt.Errorf("store people: %w", err)
+	}
+	var contacts []string
+	usersChanged := false
+	for _, c := range changed {
+		if c.Kind != ContactPerson {
+			usersChanged = true
+		} else if !c.Fresh {
+			contacts = append(contacts, c.ID)
+		}
+	}
+	touched, err := touchedRecords(ctx, tx, f, contacts, usersChanged)
+	if err != nil {
+		return err
+	}
+	return storeHints(ctx, tx, f, touched)
+}
+
+func touchedRecords(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, contacts []string, usersChanged bool) ([]acmesync.Key, error) {
+	if len(contacts) == 0 && !usersChanged {
+		return nil, nil
+	}
+	rows, err := tx.QueryxContext(ctx, `
+		SELECT DISTINCT stream, acme_id FROM links
+		WHERE tenant = $1 AND connection = $2 AND contact_id = ANY ($3) AND ends_at > now()
+		UNION
+		SELECT stream, acme_id FROM ledger
+		WHERE $4 AND tenant = $1 AND connection = $2 AND code IN ('owner_unmatched', 'user_unmatched')`,
+		f.Tenant, f.Connection, pq.Array(contacts), usersChanged)
+	if err != nil {
+		return nil, fmt.Errorf("find records of changed people: %w", err)
+	}
+	defer rows.Close()
+	var keys []acmesync.Key
+	for rows.Next() {
+		var k acmesync.Key
+		if err := rows.Scan(&k.Stream, &k.AcmeID); err != nil {
+			return nil, fmt.Errorf("find records of changed people: %w", err)
+		}
+		keys = append(keys, k)
+	}
+	return keys, rows.Err()
+}
+
+// UnknownContacts answers which of the ids are no people yet: they are to be read with the page that names them.
+func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []string) ([]string, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	var unknown []string
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &unknown, `
+			SELECT u.id FROM unnest($3::text[]) AS u (id)
+			LEFT JOIN LATERAL (
+				SELECT 1 AS there FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = u.id OFFSET 0
+			) p ON true
+			WHERE p.there IS NULL`, f.Tenant, f.Connection, pq.Array(ids))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find unknown contacts of %s: %w", f.Tenant, err)
+	}
+	return unknown, nil
+}
+
+// Contacts opens people by id, following merges (at most 5 deep); an id without a person is left out.
+// The answer is keyed by the id asked for.
+func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]Person, error) {
+	return db.people(ctx, f, `
+		WITH RECURSIVE asked AS (
+			SELECT u.id AS asked, u.id AS at, 0 AS depth FROM unnest($3::text[]) AS u (id)
+			UNION ALL
+			SELECT a.asked, p.merged_into, a.depth + 1 FROM asked a
+			JOIN people p ON p.tenant = $1 AND p.connection = $2 AND p.kind = 'contact' AND p.person_id = a.at
+			WHERE p.merged_into <> '' AND a.depth < 5
+		)
+		SELECT DISTINCT ON (asked) asked, p.kind, p.person_id, p.version, p.hash, p.merged_into, p.body, p.key_id
+		FROM asked, LATERAL (
+			SELECT * FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = asked.at OFFSET 0
+		) p
+		ORDER BY asked, depth DESC`, pq.Array(ids))
+}
+
+// Staff opens all of a tenant's users on one side.
+func (db *DB) Staff(ctx context.Context, f acmesync.Fence, kind PersonKind) (map[string]Person, error) {
+	return db.people(ctx, f, `
+		SELECT person_id, kind, person_id, version, hash, merged_into, body, key_id
+		FROM people WHERE tenant = $1 AND connection = $2 AND kind = $3`, kind)
+}
+
+func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg any) (map[string]Person, error) {
+	type row struct {
+		Person
+		asked, keyID string
+	}
+	var all []row
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		rows, err := tx.QueryxContext(ctx, query, f.Tenant, f.Connection, arg)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r row
+			if err := rows.Scan(&r.asked, &r.Kind, &r.ID, &r.Version, &r.Hash, &r.MergedInto, &r.Body, &r.keyID); err != nil {
+				return err
+			}
+			all = append(all, r)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read people of %s: %w", f.Tenant, err)
+	}
+	people := make(map[string]Person, len(all))
+	for _, r := range all {
+		body, err := db.openBody(ctx, f.Tenant, personBody(r.Kind, r.ID), r.keyID, r.Body)
+		if err != nil {
+			return nil, fmt.Errorf("read people of %s: %w", f.Tenant, err)
+		}
+		r.Body = body
+		people[r.asked] = r.Person
+	}
+	return people, nil
+}
+
+// StaffStale reports whether the lists of users are to be read again: every 10 minutes, and after an activation.
+func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence) (bool, error) {
+	var stale bool
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &stale, `
+			SELECT coalesce(people_read_at < now() - interval '10 minutes', true) FROM connections WHERE tenant = $1 AND connection = $2`,
+			f.Tenant, f.Connection)
+	})
+	if err != nil {
+		return false, fmt.Errorf("look at the users of %s: %w", f.Tenant, err)
+	}
+	return stale, nil
+}
+
+// CommitStaff keeps both sides' users as just read.
+func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, people []Person) error {
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		if err := db.storePeople(ctx, tx, f, people); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE connections SET people_read_at = now() WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep the users of %s: %w", f.Tenant, err)
+	}
+	return nil
+}
