@@ -55,7 +55,7 @@ type Page struct {
 	Stream   Stream
 	Priority Priority
 	Schema   int
-	Tries    int // claims before this one that did not end it
+	Tries    int      // claims before this one that did not end it
 	Records  int      // not counted as ended yet
 	Rest     []string // the records still to do where an answer was partial; nil: all
 	Body     []byte   // the items as one JSON array, or an Order
@@ -95,3 +95,6 @@ type ArrivalTotals struct {
 func (a ArrivalTotals) Balanced() bool {
 	return a.Received == a.Done+a.Duplicate+a.Superseded+a.Parked+a.Waiting
 }
+
+// PoisonTries is how often an envelope may be claimed without an end before it is worked alone.
+const PoisonTries = 3

@@ -52,3 +52,9 @@ const (
 	DependsOnAcme Dependency = "acme"
 	DependsOnApp  Dependency = "app"
 )
+
+// LaneKey names a lane of a tenant.
+type LaneKey struct {
+	Tenant TenantID `db:"tenant"`
+	Lane   Lane     `db:"lane"`
+}

@@ -54,3 +54,15 @@ type ParkedRecord struct {
 	ParkedAt time.Time
 	Body     []byte // the record in Acme's form; nil where none was read
 }
+
+// Decision is what a person decides about a review, or about some of its records.
+type Decision struct {
+	ID     string // applies once
+	Action OrderAction
+	Actor  string
+	Reason string
+	IDs    []string // Acme ids; empty: all open records
+}
+
+// RangePrefix starts the id of a parked range: records between two moments that Acme cannot answer, so nobody knows their ids.
+const RangePrefix = "range:"

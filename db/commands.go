@@ -9,77 +9,54 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Command is something a person or the product's backend asks of a tenant.
-type Command struct {
-	ID     string // applies once; the Update's id where it came from the Temporal Web UI
-	Name   CommandName
-	Actor  string
-	Reason string // a sentence, shown as the state's reason
-	// RemoveEvents, of deactivate: take the delivered events out of the app.
-	RemoveEvents bool
-}
-
-// CommandName is one of the fixed commands.
-type CommandName string
-
-const (
-	Activate   CommandName = "activate"
-	Pause      CommandName = "pause"
-	Resume     CommandName = "resume"
-	SyncNow    CommandName = "sync_now"
-	RetryNow   CommandName = "retry_now"
-	Deactivate CommandName = "deactivate"
-	Stop       CommandName = "stop" // cancelled in the Temporal Web UI
-)
-
 // rule says from which states a command may come and what it does to the tenant's row.
 type rule struct {
 	from    []acmesync.TenantState
 	refusal string
 	set     string
-	then    func(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c Command) error
+	then    func(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync.Command) error
 }
 
 // running is the state a tenant goes on in: starting until its first sync is complete.
 const running = `CASE WHEN EXISTS (SELECT 1 FROM positions p WHERE p.tenant = tenants.tenant AND p.backfilled_at IS NULL)
 	OR NOT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = tenants.tenant) THEN 'starting' ELSE 'active' END`
 
-var rules = map[CommandName]rule{
-	Activate: {
+var rules = map[acmesync.CommandName]rule{
+	acmesync.Activate: {
 		from:    []acmesync.TenantState{acmesync.Draft, acmesync.Stopped, acmesync.Deactivated},
 		refusal: "it is active already",
 		set:     `state = 'starting', generation = generation + 1`,
 		then:    beginGeneration,
 	},
-	Pause: {
+	acmesync.Pause: {
 		from:    []acmesync.TenantState{acmesync.Starting, acmesync.Active, acmesync.NeedsReauth},
 		refusal: "only a running tenant can be paused",
 		set:     `state = 'paused'`,
 	},
-	Resume: {
+	acmesync.Resume: {
 		from:    []acmesync.TenantState{acmesync.Paused},
 		refusal: "it is not paused",
 		set:     `state = ` + running,
 		then:    makeDue,
 	},
-	SyncNow: {
+	acmesync.SyncNow: {
 		from:    []acmesync.TenantState{acmesync.Starting, acmesync.Active},
 		refusal: "only a running tenant can sync",
 		then:    makeDue,
 	},
-	RetryNow: {
+	acmesync.RetryNow: {
 		from:    []acmesync.TenantState{acmesync.Starting, acmesync.Active},
 		refusal: "only a running tenant can retry",
 		then:    makeDue,
 	},
-	Deactivate: {
+	acmesync.Deactivate: {
 		from: []acmesync.TenantState{acmesync.Starting, acmesync.Active, acmesync.Paused, acmesync.NeedsReauth,
 			acmesync.Stopped, acmesync.Queued},
 		refusal: "it is not active",
 		set:     `state = 'deactivated'`,
 		then:    endGeneration,
 	},
-	Stop: {
+	acmesync.Stop: {
 		from: []acmesync.TenantState{acmesync.Starting, acmesync.Active, acmesync.Paused, acmesync.NeedsReauth,
 			acmesync.Queued},
 		refusal: "it is not running",
@@ -91,7 +68,7 @@ var rules = map[CommandName]rule{
 // Apply carries a command out in the tenant's row, once per command id, and raises its epoch so
 // that lanes notice at their next page. A command that does not fit the state is a Conflict; one
 // whose id was applied before answers the tenant as it is now.
-func (db *DB) Apply(ctx context.Context, tenant acmesync.TenantID, c Command) (acmesync.Tenant, error) {
+func (db *DB) Apply(ctx context.Context, tenant acmesync.TenantID, c acmesync.Command) (acmesync.Tenant, error) {
 	r, known := rules[c.Name]
 	if !known {
 		return acmesync.Tenant{}, fmt.Errorf("there is no command %q", c.Name)
@@ -153,7 +130,7 @@ func setTenant(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, set, 
 
 // beginGeneration makes every stream start from the beginning and refuses what an earlier
 // activation left waiting. The ledger stays: what both sides agree on is not written again.
-func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ Command) error {
+func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	for _, q := range []string{
 		`UPDATE envelopes SET ended_at = now(), outcome = '` + string(acmesync.EndedGeneration) + `', done = records - duplicate - superseded - parked
 			WHERE tenant = $1 AND ended_at IS NULL`,
@@ -176,7 +153,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 }
 
 // endGeneration ends what waits with a code and leaves the effects outside to be undone.
-func endGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c Command) error {
+func endGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync.Command) error {
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE envelopes SET ended_at = now(), outcome = '`+string(acmesync.EndedDeactivated)+`', done = records - duplicate - superseded - parked
 		WHERE tenant = $1 AND ended_at IS NULL`, tenant); err != nil {
@@ -196,7 +173,7 @@ func endGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c
 }
 
 // leaveSubscription asks for Acme's subscription to be removed: by the workflow as it stops, else by the sweep.
-func leaveSubscription(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ Command) error {
+func leaveSubscription(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	if _, err := tx.ExecContext(ctx, `
 		INSERT INTO cleanups (tenant, connection, kind, target)
 		SELECT tenant, connection, 'unsubscribe', subscription_id FROM connections WHERE tenant = $1 AND subscription_id <> ''
@@ -211,7 +188,7 @@ func leaveSubscription(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantI
 }
 
 // makeDue lets nothing wait: polls, hints that were put off, holds.
-func makeDue(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ Command) error {
+func makeDue(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	for _, q := range []string{
 		`UPDATE positions SET due_at = now() WHERE tenant = $1`,
 		`UPDATE holds SET next_at = now() WHERE tenant = $1`,
@@ -261,7 +238,7 @@ func (db *DB) Reconnected(ctx context.Context, tenant acmesync.TenantID, actor s
 		if waited = n > 0; err != nil || !waited {
 			return err
 		}
-		if err := makeDue(ctx, tx, tenant, Command{}); err != nil {
+		if err := makeDue(ctx, tx, tenant, acmesync.Command{}); err != nil {
 			return err
 		}
 		return auditTx(ctx, tx, tenant, actor, "reconnected", "", "")

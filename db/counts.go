@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"acmesync"
 
@@ -11,29 +10,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// Fact is a touch-point that counts.
-type Fact struct {
-	AcmeID     string
-	UserID     string // the app's
-	Day        string // "2006-01-02" in the user's zone
-	Channel    string
-	Direction  string
-	OccurredAt time.Time
-}
-
-// Cell is a count that is due to be sent: absolute, zero included.
-type Cell struct {
-	UserID    string `db:"user_id"`
-	Day       string `db:"day"`
-	Channel   string `db:"channel"`
-	Direction string `db:"direction"`
-	N         int    `db:"n"`
-	Changed   int64  `db:"changed"`
-}
-
 // storeFacts moves facts and the cells they touch together: a fact that was there leaves its old cell, one that counts
 // enters its new one. The same fact again touches nothing.
-func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []Fact, gone []string) error {
+func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acmesync.Fact, gone []string) error {
 	if len(facts) == 0 && len(gone) == 0 {
 		return nil
 	}
@@ -82,8 +61,8 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []Fact
 }
 
 // DueCells reads counts that changed since they were sent, in one snapshot.
-func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]Cell, error) {
-	var cells []Cell
+func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Cell, error) {
+	var cells []acmesync.Cell
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &cells, `
 			SELECT user_id, day::text AS day, channel, direction, n, changed FROM cells
@@ -96,7 +75,7 @@ func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]Cell
 }
 
 // CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent.
-func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []Cell) error {
+func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell) error {
 	n := len(sent)
 	users, days, channels, directions, changed := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
 	for i, c := range sent {

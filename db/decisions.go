@@ -11,18 +11,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// Decision is what a person decides about a review, or about some of its records.
-type Decision struct {
-	ID     string // applies once
-	Action acmesync.OrderAction
-	Actor  string
-	Reason string
-	IDs    []string // Acme ids; empty: all open records
-}
-
 // Decide leaves the work orders of a decision, once per decision id, and answers how many records it concerns.
 // The deliver lane carries them out; the caller marks and rings it.
-func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d Decision) (int, error) {
+func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
 	var n int
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		generation, stream, err := lockReview(ctx, tx, tenant, fingerprint)
@@ -73,7 +64,7 @@ func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint 
 // orderSize bounds one order to what one round of the deliver lane does.
 const orderSize = 500
 
-func ordersFor(d Decision, stream acmesync.Stream, ids []string) []acmesync.Order {
+func ordersFor(d acmesync.Decision, stream acmesync.Stream, ids []string) []acmesync.Order {
 	var orders []acmesync.Order
 	for len(ids) > 0 {
 		n := min(len(ids), orderSize)
@@ -90,14 +81,11 @@ func lockReview(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fing
 	return generation, stream, notFound(err)
 }
 
-// RangePrefix starts the id of a parked range: records between two moments that Acme cannot answer, so nobody knows their ids.
-const RangePrefix = "range:"
-
 // rereadRanges sends the fetch lane back to the beginning of each parked range and answers the other ids.
-func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, stream acmesync.Stream, ids []string, d Decision) ([]string, error) {
+func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, stream acmesync.Stream, ids []string, d acmesync.Decision) ([]string, error) {
 	var records []string
 	for _, id := range ids {
-		from, isRange := strings.CutPrefix(id, RangePrefix)
+		from, isRange := strings.CutPrefix(id, acmesync.RangePrefix)
 		if !isRange {
 			records = append(records, id)
 			continue

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"acmesync"
 
@@ -11,47 +10,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// Delivered is what one round of the deliver lane came to; it is committed together or not at all.
-type Delivered struct {
-	Entries []acmesync.LedgerEntry // rows that changed
-	Ended   []EndedPage
-	Parked  []acmesync.ParkedRecord
-	Closed  []ClosedRecord
-	Links   []Link
-	Facts   []Fact
-	NoFacts []string       // touch-points that do not count any more, or never did
-	Hints   []acmesync.Key // records to be read from Acme again: parked without a body, and now to be retried
-}
-
-// EndedPage counts what became of an envelope's records. One with a Rest stays open for those.
-type EndedPage struct {
-	Envelope   acmesync.EnvelopeID
-	Done       int
-	Duplicate  int
-	Superseded int
-	Parked     int
-	Rest       []string
-	RetryAfter time.Duration // for the rest
-}
-
-// ClosedRecord is a record that is parked no longer.
-type ClosedRecord struct {
-	Key    acmesync.Key
-	How    string // retried, discarded, newer_version
-	By     string
-	Reason string
-}
-
-// Link says that an event, still to come or under way, names a contact.
-type Link struct {
-	ContactID string
-	Key       acmesync.Key
-	EndsAt    time.Time
-}
-
 // CommitDelivered writes a round down. It is flushed to disk before it answers: the app has the writes already,
 // and the ledger must not fall behind it by more than the round that was under way.
-func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d Delivered) error {
+func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
@@ -82,7 +43,7 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d Delivered
 	return nil
 }
 
-func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []EndedPage) error {
+func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesync.EndedPage) error {
 	for _, p := range pages {
 		var rest any
 		if len(p.Rest) > 0 {
@@ -101,7 +62,7 @@ func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []EndedP
 	return nil
 }
 
-func storeLinks(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, links []Link) error {
+func storeLinks(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, links []acmesync.Link) error {
 	if len(links) == 0 {
 		return nil
 	}

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"acmesync"
 
@@ -11,44 +10,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// Fetched is what one read of Acme brought; it is committed together or not at all.
-type Fetched struct {
-	Pages    []NewPage
-	People   []Person
-	Position *Position               // of the stream a page was read of; nil for a read by id
-	Ended    []EndedHint             // hints this read satisfied
-	Later    []LaterHint             // hints it did not
-	Hints    []acmesync.Key          // records to be read again: dated beyond the watermark, or a changed contact's events
-	Orders   []acmesync.Order        // for the deliver lane: records that are gone, or that Acme cannot answer
-	Parked   []acmesync.ParkedRecord // ranges that cannot be read; they name no record
-}
-
-// EndedHint ends a hint; superseded when another hint of the same read named the same record.
-type EndedHint struct {
-	Envelope acmesync.EnvelopeID
-	Column   EndColumn
-	Outcome  acmesync.Code
-}
-
-// EndColumn is the count that an ended arrival goes to.
-type EndColumn string
-
-const (
-	CountDone       EndColumn = "done"
-	CountDuplicate  EndColumn = "duplicate"
-	CountSuperseded EndColumn = "superseded"
-	CountParked     EndColumn = "parked"
-)
-
-// LaterHint puts a hint off.
-type LaterHint struct {
-	Envelope acmesync.EnvelopeID
-	After    time.Duration
-}
-
 // CommitFetched stores a read: rows and position in one transaction. It may be flushed to disk a moment later
 // (synchronous_commit off): nobody was promised anything, and a lost commit is read from Acme again.
-func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r Fetched) error {
+func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
 			return err
@@ -88,7 +52,7 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r Fetched) er
 	return nil
 }
 
-func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []EndedHint) error {
+func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesync.EndedHint) error {
 	if len(ended) == 0 {
 		return nil
 	}
@@ -110,7 +74,7 @@ func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []EndedH
 	return nil
 }
 
-func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []LaterHint) error {
+func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []acmesync.LaterHint) error {
 	if len(later) == 0 {
 		return nil
 	}

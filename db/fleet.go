@@ -9,19 +9,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// Overdue is a tenant that the sweep has to touch, and why.
-type Overdue struct {
-	Tenant  acmesync.TenantID    `db:"tenant"`
-	State   acmesync.TenantState `db:"state"`
-	Reason  string               `db:"reason"`  // lane, ring, review, cleanup
-	Reviews []string             `db:"-"`       // fingerprints nobody has taken over
-	Cleanup bool                 `db:"cleanup"` // effects outside are left to be undone
-}
-
 // Overdue lists tenants that need the sweep: a lane that should have run two minutes ago and is not alive, a mark nobody
 // answered, a review without a workflow, a cleanup that is due.
-func (db *DB) Overdue(ctx context.Context, limit int) ([]Overdue, error) {
-	var all []Overdue
+func (db *DB) Overdue(ctx context.Context, limit int) ([]acmesync.Overdue, error) {
+	var all []acmesync.Overdue
 	err := db.as(ctx, fleetRole, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &all, `
 			SELECT t.tenant, t.state, min(n.reason) AS reason, bool_or(n.reason = 'cleanup') AS cleanup FROM tenants t JOIN (

@@ -12,15 +12,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// Backlog is what waits for the deliver lane: fetch stops reading pages while it is too much.
-type Backlog struct {
-	Bytes   int64 `db:"bytes"`
-	Records int64 `db:"records"`
-}
-
 // Backlog adds up what waits in a tenant's inbox for the deliver lane.
-func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (Backlog, error) {
-	var b Backlog
+func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (acmesync.Backlog, error) {
+	var b acmesync.Backlog
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		return tx.GetContext(ctx, &b, `
 			SELECT coalesce(sum(bytes), 0) AS bytes, coalesce(sum(records), 0) AS records
@@ -90,7 +84,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 			WHERE e.day = taken.day AND e.id = taken.id AND e.tenant = $1
 			RETURNING e.day::text, e.id, e.kind, e.way, e.stream, e.priority, e.schema, e.tries - 1,
 				e.records - e.done - e.duplicate - e.superseded - e.parked, e.rest, e.body, e.key_id`,
-			f.Tenant, f.Generation, maxRecords, maxBytes, PoisonTries)
+			f.Tenant, f.Generation, maxRecords, maxBytes, acmesync.PoisonTries)
 		if err != nil {
 			return err
 		}
@@ -118,20 +112,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 	return pages, nil
 }
 
-// PoisonTries is how often an envelope may be claimed without an end before it is worked alone.
-const PoisonTries = 3
-
-// NewPage is a page of records to be stored for the deliver lane.
-type NewPage struct {
-	Stream   acmesync.Stream
-	Way      acmesync.Way
-	Priority acmesync.Priority
-	IDs      []string // of its records; an unreadable one has none
-	Records  int
-	Body     []byte // the items as one JSON array
-}
-
-func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []NewPage) error {
+func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesync.NewPage) error {
 	for _, p := range pages {
 		id, err := newEnvelopeID()
 		if err != nil {

@@ -138,16 +138,10 @@ var dueOf = map[acmesync.Lane]string{
 		) due`,
 }
 
-// LaneKey names a lane of a tenant.
-type LaneKey struct {
-	Tenant acmesync.TenantID `db:"tenant"`
-	Lane   acmesync.Lane     `db:"lane"`
-}
-
 // Mark flips the marks of lanes that have just been given work and answers those it flipped: whoever flipped
 // one rings. Call it after the commit that brought the work, never inside it.
-func (db *DB) Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...acmesync.Lane) ([]LaneKey, error) {
-	var flipped []LaneKey
+func (db *DB) Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...acmesync.Lane) ([]acmesync.LaneKey, error) {
+	var flipped []acmesync.LaneKey
 	err := db.sql.SelectContext(ctx, &flipped, `SELECT tenant, lane FROM intake_mark($1, $2)`,
 		pq.Array(texts(tenants)), pq.Array(texts(lanes)))
 	if err != nil {
@@ -157,12 +151,12 @@ func (db *DB) Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...ac
 }
 
 // WithWork answers which of the lanes have something due: one look for all that linger in a worker.
-func (db *DB) WithWork(ctx context.Context, looking []LaneKey) ([]LaneKey, error) {
+func (db *DB) WithWork(ctx context.Context, looking []acmesync.LaneKey) ([]acmesync.LaneKey, error) {
 	tenants, lanes := make([]string, len(looking)), make([]string, len(looking))
 	for i, k := range looking {
 		tenants[i], lanes[i] = string(k.Tenant), string(k.Lane)
 	}
-	var found []LaneKey
+	var found []acmesync.LaneKey
 	err := db.sql.SelectContext(ctx, &found, `SELECT tenant, lane FROM lanes_with_work($1, $2)`, pq.Array(tenants), pq.Array(lanes))
 	if err != nil {
 		return nil, fmt.Errorf("look for work: %w", err)

@@ -11,33 +11,13 @@ import (
 	"github.com/lib/pq"
 )
 
-// PersonKind tells whose list a person is on.
-type PersonKind string
-
-const (
-	ContactPerson PersonKind = "contact"  // Acme's contacts
-	UserPerson    PersonKind = "user"     // Acme's users
-	AppUserPerson PersonKind = "app_user" // the app's users
-)
-
-// Person is a row of its own, joined to records at delivery and never copied into envelopes.
-type Person struct {
-	Kind       PersonKind
-	ID         string
-	Version    int64
-	Hash       string // a UUID's form: 128 bits over the body
-	MergedInto string // contacts: the id that took this one over
-	Email      string // for the blind index
-	Body       []byte // the person as its system answers
-}
-
-func personBody(kind PersonKind, id string) place {
+func personBody(kind acmesync.PersonKind, id string) place {
 	return place{table: "people", column: "body", row: string(kind) + "/" + id}
 }
 
 // storePeople keeps newer versions of people. A contact that changed leaves a hint per linked future event; a change among
 // the users leaves one per record that had found no match.
-func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, people []Person) error {
+func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, people []acmesync.Person) error {
 	if len(people) == 0 {
 		return nil
 	}
@@ -57,9 +37,9 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 		}
 	}
 	var changed []struct {
-		Kind  PersonKind `db:"kind"`
-		ID    string     `db:"person_id"`
-		Fresh bool       `db:"fresh"`
+		Kind  acmesync.PersonKind `db:"kind"`
+		ID    string              `db:"person_id"`
+		Fresh bool                `db:"fresh"`
 	}
 	err := tx.SelectContext(ctx, &changed, `
 		INSERT INTO people AS p (tenant, connection, kind, person_id, version, hash, merged_into, email_index, body, key_id)
@@ -79,7 +59,7 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 	var contacts []string
 	usersChanged := false
 	for _, c := range changed {
-		if c.Kind != ContactPerson {
+		if c.Kind != acmesync.ContactPerson {
 			usersChanged = true
 		} else if !c.Fresh {
 			contacts = append(contacts, c.ID)
@@ -140,7 +120,7 @@ func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []strin
 
 // Contacts opens people by id, following merges (at most 5 deep); an id without a person is left out.
 // The answer is keyed by the id asked for.
-func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]Person, error) {
+func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error) {
 	return db.people(ctx, f, `
 		WITH RECURSIVE asked AS (
 			SELECT u.id AS asked, u.id AS at, 0 AS depth FROM unnest($3::text[]) AS u (id)
@@ -157,15 +137,15 @@ func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map
 }
 
 // Staff opens all of a tenant's users on one side.
-func (db *DB) Staff(ctx context.Context, f acmesync.Fence, kind PersonKind) (map[string]Person, error) {
+func (db *DB) Staff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (map[string]acmesync.Person, error) {
 	return db.people(ctx, f, `
 		SELECT person_id, kind, person_id, version, hash, merged_into, body, key_id
 		FROM people WHERE tenant = $1 AND connection = $2 AND kind = $3`, kind)
 }
 
-func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg any) (map[string]Person, error) {
+func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg any) (map[string]acmesync.Person, error) {
 	type row struct {
-		Person
+		acmesync.Person
 		asked, keyID string
 	}
 	var all []row
@@ -187,7 +167,7 @@ func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg an
 	if err != nil {
 		return nil, fmt.Errorf("read people of %s: %w", f.Tenant, err)
 	}
-	people := make(map[string]Person, len(all))
+	people := make(map[string]acmesync.Person, len(all))
 	for _, r := range all {
 		body, err := db.openBody(ctx, f.Tenant, personBody(r.Kind, r.ID), r.keyID, r.Body)
 		if err != nil {
@@ -214,7 +194,7 @@ func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence) (bool, error) {
 }
 
 // CommitStaff keeps both sides' users as just read.
-func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, people []Person) error {
+func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, people []acmesync.Person) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err

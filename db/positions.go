@@ -3,31 +3,15 @@ package db
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"acmesync"
 
 	"github.com/jmoiron/sqlx"
 )
 
-// Position is how far a stream has been read. The cursor is Acme's and short-lived, the watermark is ours.
-type Position struct {
-	Stream       acmesync.Stream `db:"stream"`
-	Cursor       string          `db:"cursor"`
-	WatermarkAt  *time.Time      `db:"watermark_at"` // nil: nothing read yet
-	WatermarkID  string          `db:"watermark_id"`
-	Walking      bool            `db:"walking"`    // the cursor is good for the next page
-	Backfilled   bool            `db:"backfilled"` // the first walk has reached its end
-	PageLimit    int             `db:"page_limit"` // 0: as configured
-	PageFailures int             `db:"page_failures"`
-	Due          bool            `db:"due"`
-	// PollAfter is when the stream is to be polled again once a walk has ended; zero: at once.
-	PollAfter time.Duration `db:"-"`
-}
-
 // Positions reads all streams of a tenant, in the order they are walked.
-func (db *DB) Positions(ctx context.Context, f acmesync.Fence) ([]Position, error) {
-	var all []Position
+func (db *DB) Positions(ctx context.Context, f acmesync.Fence) ([]acmesync.Position, error) {
+	var all []acmesync.Position
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &all, `
 			SELECT stream, cursor, watermark_at, watermark_id, walking, backfilled_at IS NOT NULL AS backfilled,
@@ -43,7 +27,7 @@ func (db *DB) Positions(ctx context.Context, f acmesync.Fence) ([]Position, erro
 }
 
 // SavePosition keeps a position that changed without rows: a refused cursor, a page that could not be read.
-func (db *DB) SavePosition(ctx context.Context, f acmesync.Fence, p Position) error {
+func (db *DB) SavePosition(ctx context.Context, f acmesync.Fence, p acmesync.Position) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
@@ -56,7 +40,7 @@ func (db *DB) SavePosition(ctx context.Context, f acmesync.Fence, p Position) er
 	return nil
 }
 
-func savePosition(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, p Position) error {
+func savePosition(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, p acmesync.Position) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE positions SET cursor = $4, watermark_at = $5, watermark_id = $6, walking = $7,
 			backfilled_at = CASE WHEN $8 THEN coalesce(backfilled_at, now()) END,

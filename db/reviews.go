@@ -57,7 +57,7 @@ func (db *DB) park(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, records [
 	return nil
 }
 
-func closeParked(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, closed []ClosedRecord) error {
+func closeParked(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, closed []acmesync.ClosedRecord) error {
 	if len(closed) == 0 {
 		return nil
 	}

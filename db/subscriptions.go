@@ -60,16 +60,9 @@ func (db *DB) rotateHookSecret(ctx context.Context, tx *sqlx.Tx, tenant acmesync
 	return db.putSecret(ctx, tx, tenant, "hook_secret", secret)
 }
 
-// Cleanup is an effect outside that a tenant's end has left to be undone.
-type Cleanup struct {
-	Kind   string `db:"kind"` // unsubscribe, remove_events
-	Target string `db:"target"`
-	Tries  int    `db:"tries"`
-}
-
 // Cleanups lists what a tenant's end has left to be undone, whatever it was tried before.
-func (db *DB) Cleanups(ctx context.Context, tenant acmesync.TenantID) ([]Cleanup, error) {
-	var all []Cleanup
+func (db *DB) Cleanups(ctx context.Context, tenant acmesync.TenantID) ([]acmesync.Cleanup, error) {
+	var all []acmesync.Cleanup
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &all, `SELECT kind, target, tries FROM cleanups WHERE tenant = $1 ORDER BY kind DESC, target`, tenant)
 	})
@@ -80,7 +73,7 @@ func (db *DB) Cleanups(ctx context.Context, tenant acmesync.TenantID) ([]Cleanup
 }
 
 // CleanedUp strikes a cleanup off.
-func (db *DB) CleanedUp(ctx context.Context, tenant acmesync.TenantID, c Cleanup) error {
+func (db *DB) CleanedUp(ctx context.Context, tenant acmesync.TenantID, c acmesync.Cleanup) error {
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM cleanups WHERE tenant = $1 AND kind = $2 AND target = $3`, tenant, c.Kind, c.Target)
 		return err
@@ -92,7 +85,7 @@ func (db *DB) CleanedUp(ctx context.Context, tenant acmesync.TenantID, c Cleanup
 }
 
 // PutOffCleanup notes a failed try; the sweep comes back after a minute, later up to an hour.
-func (db *DB) PutOffCleanup(ctx context.Context, tenant acmesync.TenantID, c Cleanup) error {
+func (db *DB) PutOffCleanup(ctx context.Context, tenant acmesync.TenantID, c acmesync.Cleanup) error {
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE cleanups SET tries = tries + 1, due_at = now() + least(interval '1 minute' * power(2, least(tries, 6)), interval '1 hour')

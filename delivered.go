@@ -1,0 +1,41 @@
+package acmesync
+
+import "time"
+
+// Delivered is what one round of the deliver lane came to; it is committed together or not at all.
+type Delivered struct {
+	Entries []LedgerEntry // rows that changed
+	Ended   []EndedPage
+	Parked  []ParkedRecord
+	Closed  []ClosedRecord
+	Links   []Link
+	Facts   []Fact
+	NoFacts []string // touch-points that do not count any more, or never did
+	Hints   []Key    // records to be read from Acme again: parked without a body, and now to be retried
+}
+
+// EndedPage counts what became of an envelope's records. One with a Rest stays open for those.
+type EndedPage struct {
+	Envelope   EnvelopeID
+	Done       int
+	Duplicate  int
+	Superseded int
+	Parked     int
+	Rest       []string
+	RetryAfter time.Duration // for the rest
+}
+
+// ClosedRecord is a record that is parked no longer.
+type ClosedRecord struct {
+	Key    Key
+	How    string // retried, discarded, newer_version
+	By     string
+	Reason string
+}
+
+// Link says that an event, still to come or under way, names a contact.
+type Link struct {
+	ContactID string
+	Key       Key
+	EndsAt    time.Time
+}

@@ -1,0 +1,18 @@
+package acmesync
+
+import "time"
+
+// Position is how far a stream has been read. The cursor is Acme's and short-lived, the watermark is ours.
+type Position struct {
+	Stream       Stream     `db:"stream"`
+	Cursor       string     `db:"cursor"`
+	WatermarkAt  *time.Time `db:"watermark_at"` // nil: nothing read yet
+	WatermarkID  string     `db:"watermark_id"`
+	Walking      bool       `db:"walking"`    // the cursor is good for the next page
+	Backfilled   bool       `db:"backfilled"` // the first walk has reached its end
+	PageLimit    int        `db:"page_limit"` // 0: as configured
+	PageFailures int        `db:"page_failures"`
+	Due          bool       `db:"due"`
+	// PollAfter is when the stream is to be polled again once a walk has ended; zero: at once.
+	PollAfter time.Duration `db:"-"`
+}
