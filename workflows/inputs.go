@@ -1,0 +1,30 @@
+package workflows
+
+import "acmesync"
+
+// TenantSyncInput starts TenantSync. It names the tenant and nothing more: a run reads its state from Postgres.
+type TenantSyncInput struct {
+	Tenant acmesync.TenantID `json:"tenant"`
+}
+
+// ReviewInput starts Review.
+type ReviewInput struct {
+	Tenant      acmesync.TenantID `json:"tenant"`
+	Fingerprint string            `json:"fingerprint"`
+}
+
+// CommandInput is the argument of every Update of TenantSync. All fields may be left empty in the Web UI.
+type CommandInput struct {
+	CommandID    string `json:"command_id,omitempty"` // set by the API, which has committed it already; empty: the Update's own id
+	Actor        string `json:"actor,omitempty"`
+	Reason       string `json:"reason,omitempty"`
+	RemoveEvents bool   `json:"remove_events,omitempty"` // deactivate only
+}
+
+// DecisionInput is the argument of a Review's Updates and plain signals. All fields may be left empty in the Web UI.
+type DecisionInput struct {
+	DecisionID string   `json:"decision_id,omitempty"`
+	Actor      string   `json:"actor,omitempty"`
+	Reason     string   `json:"reason,omitempty"`
+	IDs        []string `json:"ids,omitempty"` // Acme ids; empty: all open records
+}
