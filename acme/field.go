@@ -197,9 +197,12 @@ func (s *scanner) optionalInstant(dst **time.Time) bool {
 }
 
 // parseInstant accepts what RFC 3339 does and Go doesn't: lower-case t and z, and a leap second, which is read as the
-// second after it.
+// second after it; and refuses what Go does and RFC 3339 doesn't: a decimal comma.
 func parseInstant(raw []byte) (time.Time, bool) {
 	var t time.Time
+	if bytes.IndexByte(raw, ',') >= 0 {
+		return t, false
+	}
 	if t.UnmarshalText(raw) == nil {
 		return t.UTC(), true
 	}
