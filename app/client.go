@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,156 +21,140 @@ import (
 const (
 	defaultMaxBytes = 16 << 20
 	defaultTimeout  = 30 * time.Second
-	maxErrorText    = 300 // bytes of the app's own words that an Error keeps
+	maxErrorBytes   = 64 << 10
 )
 
-// Client speaks to one workspace of the calendar app. It may be used by many goroutines.
+// Client speaks to one workspace of the calendar app. Every error is an *Error. Safe for concurrent use.
 type Client struct {
-	BaseURL  string       // without /v1
-	Token    string       // of the workspace
-	HTTP     *http.Client // nil: the default transport and 30 s a call; its redirect policy is not used
-	MaxBytes int64        // of an answer's body; 0: 16 MiB
+	BaseURL  string       // such as https://app.example, without /v1
+	Token    string       // of the workspace, sent as a bearer token
+	HTTP     *http.Client // nil: one with a timeout of 30 s; redirects are never followed
+	MaxBytes int64        // bound of an answer's body; 0: 16 MiB
 }
 
-// call is one request: path holds the query too, a nil body means GET.
+// call is one request.
 type call struct {
 	op   string
-	path string
-	body []byte
-	want int
+	path string // below the base, escaped, with its query
+	body []byte // nil: a GET
+	want int    // the one status that is an answer
+	one  bool   // the path names one thing: a 404 says it is gone, else that this is not the app
 }
 
-// do sends the request and decodes the answer into out. Every error it returns is an *Error.
+// do makes one request and decodes the wanted answer into out.
 func (c *Client) do(ctx context.Context, in call, out any) error {
-	res, body, err := c.roundTrip(ctx, in)
+	// Whether the request left tells an app that is away from one that can't cope with this very request.
+	var taken atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) { taken.Store(info.Err == nil) },
+	})
+	req, err := c.request(traced, in)
 	if err != nil {
 		return err
 	}
+	res, err := c.client().Do(req)
+	if err != nil {
+		return brokenOff(ctx, in.op, err, taken.Load())
+	}
+	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != in.want {
-		return failure(in.op, res, body)
+		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes))
+		return refused(in, res, body, c.Token)
+	}
+	body, err := c.read(res)
+	if err != nil {
+		e := brokenOff(ctx, in.op, err, true)
+		e.Status = res.StatusCode
+		return e
 	}
 	if !isJSON(res.Header) {
-		return &Error{Kind: KindUnavailable, Op: in.op, Status: res.StatusCode, Err: errors.New("answer is not JSON")}
+		return halfAnswer(in.op, res.StatusCode, errors.New("it is not JSON"))
 	}
 	if err := decode(body, out); err != nil {
-		return &Error{Kind: KindUnavailable, Op: in.op, Status: res.StatusCode, Err: fmt.Errorf("half an answer: %w", err)}
+		return halfAnswer(in.op, res.StatusCode, err)
 	}
 	return nil
 }
 
-func (c *Client) roundTrip(ctx context.Context, in call) (*http.Response, []byte, error) {
-	var sent atomic.Bool
-	lost := func(status int, err error) *Error {
-		return &Error{
-			Kind: KindUnavailable, Op: in.op, Status: status, Err: err,
-			Sick: sent.Load() && isTimeout(err),
-		}
-	}
-	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteRequest: func(w httptrace.WroteRequestInfo) { sent.Store(w.Err == nil) },
-	})
-	req, err := c.request(traced, in)
-	if err != nil {
-		return nil, nil, lost(0, err)
-	}
-	res, err := c.http().Do(req)
-	if err != nil {
-		return nil, nil, lost(0, err)
-	}
-	defer func() { _ = res.Body.Close() }()
-	limit := c.MaxBytes
-	if limit <= 0 {
-		limit = defaultMaxBytes
-	}
-	body, err := read(res, limit)
-	if err != nil {
-		return nil, nil, lost(res.StatusCode, fmt.Errorf("half an answer: %w", err))
-	}
-	return res, body, nil
-}
-
 func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
+	if !sendable(c.Token) {
+		return nil, &Error{Kind: KindUnauthorised, Op: in.op, Code: CodeBadToken}
+	}
 	method, body := http.MethodGet, io.Reader(nil)
 	if in.body != nil {
 		method, body = http.MethodPost, bytes.NewReader(in.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.BaseURL, "/")+in.path, body)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.BaseURL, "/")+in.path, body)
 	if err != nil {
-		return nil, err
+		return nil, &Error{Kind: KindRejected, Op: in.op, Code: CodeBadRequest, Err: errors.New("invalid base URL")}
 	}
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "acmesync")
 	if in.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	return req, nil
 }
 
-// http never follows a redirect: it would carry the token to wherever the answer points.
-func (c *Client) http() *http.Client {
-	plain := http.Client{Timeout: defaultTimeout}
+// client is the caller's HTTP client, made to hand redirects back: following one would carry the token to
+// wherever the answer points. It is copied, because the caller may share it.
+func (c *Client) client() *http.Client {
+	own := http.Client{Timeout: defaultTimeout}
 	if c.HTTP != nil {
-		plain = *c.HTTP
+		own = *c.HTTP
 	}
-	plain.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &plain
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &own
 }
 
-func read(res *http.Response, limit int64) ([]byte, error) {
-	var b bytes.Buffer
-	if n := res.ContentLength; n > 0 && n <= limit {
-		b.Grow(int(n) + bytes.MinRead)
+var errTooLarge = errors.New("answer exceeds its bound")
+
+// read takes the whole body or nothing.
+func (c *Client) read(res *http.Response) ([]byte, error) {
+	most := c.MaxBytes
+	if most <= 0 {
+		most = defaultMaxBytes
 	}
-	n, err := b.ReadFrom(io.LimitReader(res.Body, limit+1))
+	if res.ContentLength > most {
+		return nil, errTooLarge
+	}
+	var body bytes.Buffer
+	if res.ContentLength > 0 {
+		body.Grow(int(res.ContentLength) + bytes.MinRead)
+	}
+	n, err := body.ReadFrom(io.LimitReader(res.Body, most+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read answer: %w", err)
 	}
-	if n > limit {
-		return nil, fmt.Errorf("longer than %d bytes", limit)
+	if n > most {
+		return nil, errTooLarge
 	}
-	return b.Bytes(), nil
+	return body.Bytes(), nil
 }
 
-// failure turns an answer that is not the wanted one into an error by the design's table.
-func failure(op string, res *http.Response, body []byte) *Error {
-	e := &Error{Op: op, Status: res.StatusCode, RequestID: clip(res.Header.Get("X-Request-Id"))}
-	var told struct {
-		Code      string `json:"code"`
-		Message   string `json:"message"`
-		RequestID string `json:"request_id"`
-		Details   []struct {
-			Field string `json:"field"`
-		} `json:"details"`
-	}
-	if isJSON(res.Header) && decode(body, &told) == nil {
-		e.Code, e.Message = clip(told.Code), clip(told.Message)
-		if told.RequestID != "" {
-			e.RequestID = clip(told.RequestID)
-		}
-		if len(told.Details) > 0 {
-			e.Field = clip(told.Details[0].Field)
-		}
-	}
-	wait, named := retryAfter(res.Header, time.Now())
-	switch s := res.StatusCode; {
-	case s == http.StatusTooManyRequests,
-		s == http.StatusServiceUnavailable && named,
-		s == http.StatusForbidden && (e.Code == "rate_limited" || e.Code == "quota_exceeded"):
-		e.Kind, e.RetryAfter = KindRateLimited, wait
-	case s == http.StatusUnauthorized, s == http.StatusForbidden:
-		e.Kind = KindUnauthorised
-	case s == http.StatusNotFound, s == http.StatusGone:
-		e.Kind = KindGone
-	case s == http.StatusConflict, s == http.StatusPreconditionFailed:
-		e.Kind = KindConflict
-	case s == http.StatusRequestTimeout, s == http.StatusTooEarly:
-		e.Kind = KindUnavailable
-	case s >= 400 && s < 500:
-		e.Kind = KindRejected
+// brokenOff names what ended a request that got no whole answer.
+func brokenOff(ctx context.Context, op string, err error, taken bool) *Error {
+	e := &Error{Kind: KindUnavailable, Op: op, Code: CodeUnreachable, Err: err}
+	var network net.Error
+	var request *url.Error
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		e.Code, e.Err = CodeCanceled, context.Canceled
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		e.Code, e.Err, e.Sick = CodeTimeout, context.DeadlineExceeded, taken
+	case errors.Is(err, errTooLarge):
+		e.Code, e.Sick = CodeTooLarge, true
+	case errors.As(err, &request):
+		e.Err = request.Err // without the URL, which every line about this app would repeat
 	default:
-		e.Kind, e.RetryAfter, e.Sick = KindUnavailable, wait, s >= 500
+		e.Code, e.Sick = CodeHalfAnswer, true // the body broke off, or is compressed rubbish
 	}
 	return e
+}
+
+func halfAnswer(op string, status int, err error) *Error {
+	return &Error{Kind: KindUnavailable, Op: op, Status: status, Code: CodeHalfAnswer, Sick: true, Err: err}
 }
 
 // decode is four times as fast with goccy/go-json as with encoding/json and refuses every cut
@@ -182,17 +168,12 @@ func isJSON(h http.Header) bool {
 	return err == nil && (media == "application/json" || media == "application/problem+json")
 }
 
-func isTimeout(err error) bool {
-	timed, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && timed.Timeout()
-}
-
-func clip(s string) string {
-	if len(s) > maxErrorText {
-		return strings.ToValidUTF8(s[:maxErrorText], "") + "…"
+// sendable tells whether a token fits a header; net/http's own error for one that doesn't comes too late.
+func sendable(token string) bool {
+	for i := range len(token) {
+		if token[i] <= ' ' || token[i] >= 0x7f {
+			return false
+		}
 	}
-	return s
+	return token != ""
 }

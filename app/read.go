@@ -47,7 +47,7 @@ func (c *Client) Workspace(ctx context.Context) (Workspace, error) {
 	var w Workspace
 	err := c.get(ctx, op, "/v1/workspace", nil, &w)
 	if err == nil && w.ID == "" {
-		err = halfAnswer(op, "no id")
+		err = halfAnswer(op, http.StatusOK, errors.New("no id"))
 	}
 	return w, err
 }
@@ -66,18 +66,18 @@ func (c *Client) Users(ctx context.Context) ([]User, error) {
 			return nil, err
 		}
 		if page.Users == nil {
-			return nil, halfAnswer(op, "no users")
+			return nil, halfAnswer(op, http.StatusOK, errors.New("no users"))
 		}
 		all = append(all, page.Users...)
 		if page.NextCursor == "" {
 			return all, nil
 		}
 		if page.NextCursor == cursor {
-			return nil, halfAnswer(op, "the cursor does not move")
+			return nil, halfAnswer(op, http.StatusOK, errors.New("the cursor does not move"))
 		}
 		cursor = page.NextCursor
 	}
-	return nil, halfAnswer(op, "pages without end")
+	return nil, halfAnswer(op, http.StatusOK, errors.New("pages without end"))
 }
 
 // Totals reads what the workspace holds.
@@ -88,7 +88,7 @@ func (c *Client) Totals(ctx context.Context) (Totals, error) {
 		return Totals{}, err
 	}
 	if t.Events == nil || t.Touchpoints == nil || t.Users == nil {
-		return Totals{}, halfAnswer(op, "a figure is missing")
+		return Totals{}, halfAnswer(op, http.StatusOK, errors.New("a figure is missing"))
 	}
 	return Totals{Events: *t.Events, Touchpoints: *t.Touchpoints, Users: *t.Users}, nil
 }
@@ -102,7 +102,7 @@ func (c *Client) Events(ctx context.Context, q EventQuery) (EventPage, error) {
 		"external_id": q.ExternalID, "cursor": q.Cursor, "limit": number(q.Limit),
 	}, &page)
 	if err == nil && page.Events == nil {
-		err = halfAnswer(op, "no events")
+		err = halfAnswer(op, http.StatusOK, errors.New("no events"))
 	}
 	return page, err
 }
@@ -111,9 +111,9 @@ func (c *Client) Events(ctx context.Context, q EventQuery) (EventPage, error) {
 func (c *Client) Event(ctx context.Context, id string) (StoredEvent, error) {
 	const op = "read event"
 	var e StoredEvent
-	err := c.get(ctx, op, "/v1/events/"+url.PathEscape(id), nil, &e)
+	err := c.do(ctx, call{op: op, path: "/v1/events/" + url.PathEscape(id), want: http.StatusOK, one: true}, &e)
 	if err == nil && e.ID != id {
-		err = halfAnswer(op, "it is another event")
+		err = halfAnswer(op, http.StatusOK, errors.New("it is another event"))
 	}
 	return e, err
 }
@@ -126,7 +126,7 @@ func (c *Client) Counts(ctx context.Context, q CountQuery) (CountPage, error) {
 		"from": q.From, "to": q.To, "user_id": q.UserID, "cursor": q.Cursor, "limit": number(q.Limit),
 	}, &page)
 	if err == nil && page.Counts == nil {
-		err = halfAnswer(op, "no counts")
+		err = halfAnswer(op, http.StatusOK, errors.New("no counts"))
 	}
 	return page, err
 }
@@ -159,8 +159,4 @@ func number(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
-}
-
-func halfAnswer(op, why string) *Error {
-	return &Error{Kind: KindUnavailable, Op: op, Status: http.StatusOK, Err: errors.New("half an answer: " + why)}
 }

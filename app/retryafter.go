@@ -1,6 +1,7 @@
 package app
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 		}
 		// Bounded before the conversion: a number out of range arrives as ±Inf.
 		seconds = min(max(0, seconds), maxRetryAfter.Seconds())
-		return time.Duration(seconds * float64(time.Second)), true
+		return time.Duration(math.Ceil(seconds)) * time.Second, true
 	}
 	at, err := http.ParseTime(v)
 	if err != nil {

@@ -40,10 +40,7 @@ func (c *Client) write(ctx context.Context, op, path string, body []byte, n int,
 		return nil, err
 	}
 	unfit := func(format string, args ...any) error {
-		return &Error{
-			Kind: KindUnavailable, Op: op, Status: http.StatusMultiStatus,
-			Err: fmt.Errorf("half an answer: "+format, args...),
-		}
+		return halfAnswer(op, http.StatusMultiStatus, fmt.Errorf(format, args...))
 	}
 	if len(answer.Results) != n {
 		return nil, unfit("%d results for %d items", len(answer.Results), n)

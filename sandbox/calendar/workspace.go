@@ -1,0 +1,127 @@
+package calendar
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	json "github.com/goccy/go-json"
+
+	"acmesync/app"
+)
+
+// workspace is one customer of the app. What is above mu never changes.
+type workspace struct {
+	id, name, token string
+	zone            *time.Location
+	users           []app.User
+	userByID        map[string]*person
+
+	faults  atomic.Pointer[Faults]
+	figures figures
+	changes changes
+
+	mu       sync.RWMutex
+	entries  map[string]*entry // by external id, tombstones included
+	order    []*entry          // by the number of the app's own id, less one; nil once deleted
+	live     int
+	cells    map[cellKey]*cell
+	sum      int
+	arrivals arrivals
+}
+
+// person is a user with what the pages need of them.
+type person struct {
+	app.User
+	zone *time.Location
+}
+
+// entry is an event, or with number 0 the tombstone of one.
+type entry struct {
+	number   int
+	revision int64
+	content  []byte // the event as JSON; its revision may be older than the entry's
+	when     span
+	owner    *person
+	updated  time.Time
+}
+
+type cellKey struct{ user, day, channel, direction string }
+
+type cell struct {
+	count    int
+	revision int64
+}
+
+func eventID(number int) string { return "e_" + strconv.Itoa(number) }
+
+// eventNumber is 0 for what is no event id.
+func eventNumber(id string) int {
+	digits, ok := strings.CutPrefix(id, "e_")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || eventID(n) != id {
+		return 0
+	}
+	return n
+}
+
+// put creates or replaces an event without asking questions.
+func (w *workspace) put(e *entry, externalID string, content []byte) (number int, created bool) {
+	held := w.entries[externalID]
+	if held == nil {
+		held = &entry{}
+		w.entries[strings.Clone(externalID)] = held
+	}
+	if created = held.number == 0; created {
+		w.order = append(w.order, held)
+		w.live++
+		held.number = len(w.order)
+	}
+	e.number, e.content = held.number, bytes.Clone(content)
+	*held = *e
+	return held.number, created
+}
+
+// bury leaves a tombstone and says whether there was an event.
+func (w *workspace) bury(externalID string, revision int64) (deleted bool) {
+	held := w.entries[externalID]
+	if held == nil {
+		w.entries[strings.Clone(externalID)] = &entry{revision: revision}
+		return false
+	}
+	if deleted = held.number != 0; deleted {
+		w.order[held.number-1] = nil
+		w.live--
+	}
+	*held = entry{revision: revision}
+	return deleted
+}
+
+// set changes a cell without asking questions.
+func (w *workspace) set(key cellKey, count int, revision int64) {
+	held := w.cells[key]
+	if held == nil {
+		held = &cell{}
+		w.cells[key.clone()] = held
+	}
+	w.sum += count - held.count
+	held.count, held.revision = count, revision
+}
+
+// clone frees the key from the request body its parts may point into.
+func (k cellKey) clone() cellKey {
+	return cellKey{strings.Clone(k.user), strings.Clone(k.day), strings.Clone(k.channel), strings.Clone(k.direction)}
+}
+
+// stored is the entry as the app answers reads.
+func (e *entry) stored() (app.StoredEvent, error) {
+	out := app.StoredEvent{ID: eventID(e.number), UpdatedAt: e.updated}
+	if err := json.Unmarshal(e.content, &out.Event); err != nil {
+		return out, err
+	}
+	out.Revision = e.revision
+	return out, nil
+}
