@@ -25,6 +25,8 @@ var (
 	ErrFenced = errors.New("a newer attempt of this lane has taken over")
 	// ErrEpoch means that a command changed the tenant: finish here, the workflow looks again.
 	ErrEpoch = errors.New("the tenant was changed by a command")
+	// ErrNotRunning means that a workflow is not there to be rung or asked: the sweep starts it if it should be.
+	ErrNotRunning = errors.New("the workflow is not running")
 	// ErrNotFound means that there is no such thing, or not for this tenant.
 	ErrNotFound = errors.New("not found")
 )

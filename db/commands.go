@@ -142,7 +142,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 				CASE WHEN s.stream = 'contacts' THEN now() END, CASE WHEN s.stream = 'contacts' THEN now() - interval '1 hour' END
 			FROM tenants t JOIN connections c USING (tenant), (VALUES ('appointments'), ('touchpoints'), ('contacts')) s (stream)
 			WHERE t.tenant = $1`,
-		`UPDATE connections SET subscription_due = now(), people_read_at = NULL WHERE tenant = $1`,
+		`UPDATE connections SET subscription_due = now(), users_read_at = NULL, app_users_read_at = NULL WHERE tenant = $1`,
 		`UPDATE lanes SET due_at = now(), marked_at = NULL WHERE tenant = $1`,
 	} {
 		if _, err := tx.ExecContext(ctx, q, tenant); err != nil {

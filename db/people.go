@@ -179,22 +179,25 @@ func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg an
 	return people, nil
 }
 
-// StaffStale reports whether the lists of users are to be read again: every 10 minutes, and after an activation.
-func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence) (bool, error) {
+// readAt is when a side's list of users was last read whole.
+var readAt = map[acmesync.PersonKind]string{acmesync.UserPerson: "users_read_at", acmesync.AppUserPerson: "app_users_read_at"}
+
+// StaffStale reports whether a side's list of users is to be read again: every 10 minutes, and after an activation.
+func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (bool, error) {
 	var stale bool
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		return tx.GetContext(ctx, &stale, `
-			SELECT coalesce(people_read_at < now() - interval '10 minutes', true) FROM connections WHERE tenant = $1 AND connection = $2`,
+			SELECT coalesce(`+readAt[kind]+` < now() - interval '10 minutes', true) FROM connections WHERE tenant = $1 AND connection = $2`,
 			f.Tenant, f.Connection)
 	})
 	if err != nil {
-		return false, fmt.Errorf("look at the users of %s: %w", f.Tenant, err)
+		return false, fmt.Errorf("look at the users of %s: %w", f.Tenant, notFound(err))
 	}
 	return stale, nil
 }
 
-// CommitStaff keeps both sides' users as just read.
-func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, people []acmesync.Person) error {
+// CommitStaff keeps a side's users as just read.
+func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
@@ -202,7 +205,7 @@ func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, people []acmesy
 		if err := db.storePeople(ctx, tx, f, people); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE connections SET people_read_at = now() WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection)
+		_, err := tx.ExecContext(ctx, `UPDATE connections SET `+readAt[kind]+` = now() WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection)
 		return err
 	})
 	if err != nil {

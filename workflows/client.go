@@ -13,9 +13,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 )
 
-// ErrNotRunning means that the workflow is not there to be rung or asked: the sweep starts it if it should be.
-var ErrNotRunning = errors.New("the workflow is not running")
-
 // Client is how everybody outside the workflows starts, rings and commands them. Each method may be repeated.
 type Client struct {
 	Temporal client.Client
@@ -46,7 +43,7 @@ func (c *Client) StartTenant(ctx context.Context, t acmesync.TenantID) error {
 func (c *Client) Ring(ctx context.Context, t acmesync.TenantID) error {
 	err := c.Temporal.SignalWorkflow(ctx, TenantSyncID(t), "", WakeSignal, nil)
 	if gone(err) {
-		return fmt.Errorf("ring %s: %w", t, ErrNotRunning)
+		return fmt.Errorf("ring %s: %w", t, acmesync.ErrNotRunning)
 	}
 	if err != nil {
 		return fmt.Errorf("ring %s: %w", t, err)
@@ -65,7 +62,7 @@ func (c *Client) Nudge(ctx context.Context, t acmesync.TenantID, update string, 
 		err = handle.Get(ctx, nil)
 	}
 	if gone(err) {
-		return fmt.Errorf("%s %s: %w", update, t, ErrNotRunning)
+		return fmt.Errorf("%s %s: %w", update, t, acmesync.ErrNotRunning)
 	}
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", update, t, err)

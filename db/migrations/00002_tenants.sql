@@ -33,7 +33,8 @@ CREATE TABLE connections (
   time_zone        text NOT NULL DEFAULT '',
   hook_seen_at     timestamptz,
   found_by_poll    bigint NOT NULL DEFAULT 0,
-  people_read_at   timestamptz,
+  users_read_at     timestamptz,
+  app_users_read_at timestamptz,
   PRIMARY KEY (tenant, connection)
 );
 COMMENT ON COLUMN connections.limit_owner IS 'whose rate limit the calls count against: an account or a partner key';
