@@ -28,8 +28,8 @@ func TestJournal(t *testing.T) {
 	})
 
 	for name, tail := range map[string]string{
-		"a last line without its end is cut off":  `{"n":3`,
-		"a last line of garbage is cut off":       "\x00\x00\x00\n",
+		"a last line without its end is cut off":   `{"n":3`,
+		"a last line of garbage is cut off":        "\x00\x00\x00\n",
 		"a whole last line without end is cut off": `{"n":3}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 )
 
 // Appointment lists the appointment if it cannot be carried over. Deleted ones are never listed.
-func Appointment(a *acme.Appointment, staff Staff) (Entry, bool) {
+func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 	switch {
 	case a.DeletedAt != nil:
 		return Entry{}, false
@@ -17,14 +17,14 @@ func Appointment(a *acme.Appointment, staff Staff) (Entry, bool) {
 		return skip(a.ID, RecurrenceUnsupported, "It is an instance of series "+a.SeriesID+".")
 	case a.OwnerID == "":
 		return park(a.ID, OwnerMissing, "Nobody owns it.")
-	case !staff.InApp(a.OwnerID):
+	case !j.Staff.InApp(a.OwnerID):
 		return skip(a.ID, OwnerUnmatched, "Its owner has no user in the calendar app.")
 	case a.Start == nil:
 		return park(a.ID, StartMissing, "It has no start.")
 	case a.End == nil:
 		return park(a.ID, EndMissing, "It has no end.")
 	}
-	if entry, bad := times(a); bad {
+	if entry, bad := j.times(a); bad {
 		return entry, true
 	}
 	if a.ConferenceURL != "" && !absoluteHTTP(a.ConferenceURL) {
@@ -33,9 +33,9 @@ func Appointment(a *acme.Appointment, staff Staff) (Entry, bool) {
 	return Entry{}, false
 }
 
-func times(a *acme.Appointment) (Entry, bool) {
-	start, startCode := instant(a.Start)
-	end, endCode := instant(a.End)
+func (j *Judge) times(a *acme.Appointment) (Entry, bool) {
+	start, startCode := j.instant(a.Start)
+	end, endCode := j.instant(a.End)
 	for _, code := range []Code{startCode, endCode} {
 		switch code {
 		case TimeZoneUnknown:

@@ -5,6 +5,8 @@
 // record has exactly one defect, so the order of the checks decides nothing there.
 package manifest
 
+import "time"
+
 // Kind says what becomes of a listed record.
 type Kind string
 
@@ -47,6 +49,14 @@ type Entry struct {
 type Staff interface {
 	// InApp reports whether the Acme user has a user in the calendar app.
 	InApp(userID string) bool
+}
+
+// A Judge judges the records of one account. It remembers time zones, as loading one costs more
+// than judging a record; it is not safe for concurrent use.
+type Judge struct {
+	Staff Staff
+
+	zones map[string]*time.Location // nil: unknown
 }
 
 func park(id string, code Code, why string) (Entry, bool) {

@@ -13,7 +13,7 @@ const (
 
 // instant reads a moment; the code says why it cannot. Bare dates are read in UTC, which is
 // enough to compare two of them.
-func instant(m *acme.Moment) (time.Time, Code) {
+func (j *Judge) instant(m *acme.Moment) (time.Time, Code) {
 	if m.Date != "" {
 		at, err := time.Parse(dateLayout, m.Date)
 		if err != nil || m.DateTime != "" {
@@ -21,7 +21,7 @@ func instant(m *acme.Moment) (time.Time, Code) {
 		}
 		return at, ""
 	}
-	zone, known := location(m.TimeZone)
+	zone, known := j.location(m.TimeZone)
 	if !known {
 		return time.Time{}, TimeZoneUnknown
 	}
@@ -36,10 +36,16 @@ func instant(m *acme.Moment) (time.Time, Code) {
 }
 
 // location refuses "Local", which Go knows and nobody else does.
-func location(name string) (*time.Location, bool) {
-	if name == "Local" {
-		return nil, false
+func (j *Judge) location(name string) (*time.Location, bool) {
+	zone, asked := j.zones[name]
+	if !asked {
+		if loaded, err := time.LoadLocation(name); err == nil && name != "Local" {
+			zone = loaded
+		}
+		if j.zones == nil {
+			j.zones = map[string]*time.Location{}
+		}
+		j.zones[name] = zone
 	}
-	zone, err := time.LoadLocation(name)
-	return zone, err == nil
+	return zone, zone != nil
 }

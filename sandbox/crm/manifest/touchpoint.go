@@ -10,7 +10,7 @@ import (
 const clockSlack = 24 * time.Hour
 
 // Touchpoint lists the touch-point if it must not be counted. Deleted ones are never listed.
-func Touchpoint(t *acme.Touchpoint, staff Staff) (Entry, bool) {
+func (j *Judge) Touchpoint(t *acme.Touchpoint) (Entry, bool) {
 	switch {
 	case t.DeletedAt != nil:
 		return Entry{}, false
@@ -24,7 +24,7 @@ func Touchpoint(t *acme.Touchpoint, staff Staff) (Entry, bool) {
 		return skip(t.ID, InternalNotCounted, "Colleagues among themselves are no touch-point.")
 	case t.EmailStatus == "bounced":
 		return skip(t.ID, BouncedNotCounted, "The mail never reached the customer.")
-	case !staff.InApp(t.UserID):
+	case !j.Staff.InApp(t.UserID):
 		return skip(t.ID, UserUnmatched, "Its user has no user in the calendar app.")
 	}
 	return Entry{}, false

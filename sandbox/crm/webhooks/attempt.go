@@ -1,0 +1,136 @@
+package webhooks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// longestWait bounds what a subscriber can ask for by Retry-After.
+const longestWait = 15 * time.Minute
+
+// carry makes all attempts of a delivery.
+func (l *lane) carry(delivery *Delivery) {
+	if again, pause := l.first(delivery); again {
+		l.retry(delivery, pause)
+	}
+}
+
+// first makes the first attempt and says whether, and after which pause, there is to be another one.
+func (l *lane) first(delivery *Delivery) (again bool, pause time.Duration) {
+	return l.judge(delivery, 1, l.attempt(delivery, 1))
+}
+
+// retry makes the later attempts.
+func (l *lane) retry(delivery *Delivery, pause time.Duration) {
+	for number := 2; ; number++ {
+		next := l.dispatcher.Now().Add(pause)
+		l.dispatcher.history.update(func() { delivery.NextAt = &next })
+		if l.dispatcher.pause(pause) != nil {
+			return
+		}
+		again, wait := l.judge(delivery, number, l.attempt(delivery, number))
+		if !again {
+			return
+		}
+		pause = wait
+	}
+}
+
+// judge decides what an attempt's outcome means for the delivery and its subscription.
+func (l *lane) judge(delivery *Delivery, number int, got Attempt) (again bool, pause time.Duration) {
+	policy := l.account.Settings().Webhooks
+	switch {
+	case l.dispatcher.ctx.Err() != nil:
+		return false, 0
+	case got.Error == errGone:
+		l.settle(delivery, Abandoned)
+		return false, 0
+	case got.Status >= 200 && got.Status < 300:
+		l.account.Delivered(l.subscription)
+		l.settle(delivery, Delivered)
+		return false, 0
+	case got.Status == http.StatusGone:
+		l.settle(delivery, Failed)
+		l.report(l.account.Disable(l.subscription, "the endpoint answered 410 Gone"))
+		return false, 0
+	}
+	final := got.Status >= 400 && got.Status < 500 && got.Status != http.StatusRequestTimeout && got.Status != http.StatusTooManyRequests
+	if final || number > policy.Retries {
+		l.settle(delivery, Failed)
+		l.report(l.account.Failed(l.subscription, got.words()))
+		return false, 0
+	}
+	return true, max(policy.Backoff(number+1), min(got.retryAfter, longestWait))
+}
+
+func (l *lane) report(err error) {
+	if err != nil {
+		l.dispatcher.Log.Error("cannot disable a subscription", "account", l.account.Info().ID, "error", err)
+	}
+}
+
+// errGone stands in an attempt that was not made: its subscription is no longer active.
+const errGone = "subscription is not active"
+
+// attempt sends the delivery once and notes the outcome.
+func (l *lane) attempt(delivery *Delivery, number int) Attempt {
+	begun := l.dispatcher.Now()
+	got := Attempt{At: begun}
+	subscription, found := l.account.Subscription(l.subscription)
+	if !found || subscription.Status != "active" {
+		got.Error = errGone
+		return got
+	}
+	timeout := time.Duration(l.account.Settings().Webhooks.TimeoutMS) * time.Millisecond
+	ctx, cancel := context.WithTimeout(l.dispatcher.ctx, timeout)
+	defer cancel()
+	response, err := l.post(ctx, delivery, number, subscription.URL, subscription.Signing(begun))
+	if err != nil {
+		got.Error = err.Error()
+	} else {
+		got.Status = response.StatusCode
+		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			got.retryAfter = time.Duration(seconds) * time.Second
+		}
+	}
+	got.Millis = l.dispatcher.Now().Sub(begun).Milliseconds()
+	l.dispatcher.history.update(func() {
+		delivery.URL = subscription.URL
+		delivery.Attempts = append(delivery.Attempts, got)
+	})
+	return got
+}
+
+func (l *lane) post(ctx context.Context, delivery *Delivery, number int, url string, secrets []string) (*http.Response, error) {
+	events := make([]any, len(delivery.Events))
+	for i, event := range delivery.Events {
+		event.Attempt = number
+		events[i] = event
+	}
+	body, err := json.Marshal(events)
+	if err != nil {
+		return nil, fmt.Errorf("encode events: %w", err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("make request: %w", err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "Acme-Webhooks/1.0")
+	if err := sign(request.Header, secrets, delivery.ID, l.dispatcher.Now(), body); err != nil {
+		return nil, err
+	}
+	response, err := l.dispatcher.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	// Reading to the end lets the connection be used again; a subscriber has nothing to say, though.
+	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
+	return response, response.Body.Close()
+}
