@@ -34,8 +34,8 @@ func places(chosen, checkout, downloads string) []string {
 	}
 	var homes []string
 	if initdb, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(initdb); err == nil {
-			homes = append(homes, filepath.Dir(filepath.Dir(real)))
+		if installed, err := filepath.EvalSymlinks(initdb); err == nil {
+			homes = append(homes, filepath.Dir(filepath.Dir(installed)))
 		}
 	}
 	for _, pattern := range []string{

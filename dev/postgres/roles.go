@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/lib/pq"
@@ -44,15 +45,11 @@ func (c *Cluster) EnsureRoles(ctx context.Context) error {
 // missing runs the statement unless the question has an answer.
 func missing(ctx context.Context, db *sql.DB, question, name, statement string) error {
 	var one int
-	switch err := db.QueryRowContext(ctx, question, name).Scan(&one); err {
-	case nil:
-		return nil
-	case sql.ErrNoRows:
+	err := db.QueryRowContext(ctx, question, name).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
 		_, err = db.ExecContext(ctx, statement)
-		return err
-	default:
-		return err
 	}
+	return err
 }
 
 // answers is nil once the server answers a query.
