@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -239,9 +240,12 @@ func TestHalfAnswers(t *testing.T) {
 	})
 	t.Run("every cut of it is refused", func(t *testing.T) {
 		t.Parallel()
+		plain := `{"results":[{"external_id":"a","status":"created","id":"e_1","revision":9}]}`
+		for i := range plain {
+			require.Error(t, decode([]byte(plain[:i]), &resultList{expected: 1}), "%s", plain[:i])
+		}
 		for i := range whole {
-			var out struct{ Results []Result }
-			require.Error(t, decode([]byte(whole[:i]), &out), "%s", whole[:i])
+			require.Error(t, decode([]byte(whole[:i]), &resultList{expected: 2}), "%s", whole[:i])
 		}
 		_, err := upsert(t, whole[:len(whole)-1])
 		require.Equal(t, CodeHalfAnswer, failureOf(t, err).Code)
@@ -357,17 +361,17 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func FuzzAnswer(f *testing.F) {
-	f.Add([]byte(`{"results":[{"external_id":"a","status":"created","revision":1}]}`))
-	f.Add([]byte(`{"results":[{"external_id":"\ud83d\ude00","status":"stale","revision":-}]}`))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		var answer struct{ Results []Result }
-		if decode(body, &answer) != nil || !json.Valid(body) {
+	f.Add(`{"results":[{"external_id":"a","status":"created","id":"e_1","revision":1}]}` + "\n")
+	f.Add(`{"results":[{"external_id":"\ud83d\ude00","status":"stale","revision":-}]}`)
+	f.Add(`{"results":[{"code":"é","field":"","message":"m","code":"x"},{}]}`)
+	f.Add(`{"results":[{"revision":01},{"revision":9223372036854775808}]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		got, ok := readResults(body, 1)
+		if !ok || !utf8.ValidString(body) {
 			return
 		}
-		// What encoding/json reads as well, both read alike.
-		var want struct{ Results []Result }
-		if json.Unmarshal(body, &want) == nil {
-			require.Equal(t, want, answer)
-		}
+		var want resultList
+		require.NoError(t, json.Unmarshal([]byte(body), &want))
+		require.Equal(t, want.Results, got)
 	})
 }

@@ -30,12 +30,16 @@ func (c *Client) SetCounts(ctx context.Context, counts []Count) ([]Result, error
 		func(int) string { return "" })
 }
 
+// resultList is the answer of a bulk write of so many items.
+type resultList struct {
+	Results  []Result `json:"results"`
+	expected int
+}
+
 // write posts a bulk write of n items. An answer that does not fit the request item by item is
 // no answer: nobody can tell which items it speaks of.
 func (c *Client) write(ctx context.Context, op, path string, body []byte, n int, id func(int) string) ([]Result, error) {
-	var answer struct {
-		Results []Result `json:"results"`
-	}
+	answer := resultList{expected: n}
 	if err := c.do(ctx, call{op: op, path: path, body: body, want: http.StatusMultiStatus}, &answer); err != nil {
 		return nil, err
 	}

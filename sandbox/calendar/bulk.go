@@ -7,9 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"time"
-	"unicode/utf8"
-
-	json "github.com/goccy/go-json"
 
 	"acmesync/app"
 )
@@ -41,9 +38,6 @@ func readBody(res http.ResponseWriter, req *http.Request) ([]byte, *problem) {
 		if len(body) == cap(body) {
 			body = append(body, 0)[:len(body)]
 		}
-	}
-	if !utf8.Valid(body) {
-		return nil, &problem{status: http.StatusBadRequest, code: "invalid_utf8", message: "the body is not UTF-8"}
 	}
 	return body, nil
 }
@@ -83,7 +77,7 @@ func (s *Sandbox) setCounts(w *workspace, res http.ResponseWriter, body []byte) 
 
 // decodeBody fills in, a struct of one list, and tells by size whether the list is there and how long.
 func decodeBody(body []byte, in any, name string, size func() (there bool, n int)) *problem {
-	if err := json.Unmarshal(body, in); err != nil {
+	if err := decode(body, in); err != nil {
 		return &problem{status: http.StatusBadRequest, code: "malformed_json", message: "the body is not readable as JSON of the right shape"}
 	}
 	switch there, n := size(); {

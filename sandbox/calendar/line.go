@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	fast "github.com/goccy/go-json"
-
 	"acmesync/app"
 )
 
@@ -53,7 +51,7 @@ func (b *batch) line(op string, rest keyLine) {
 // replay does again what a line says was done.
 func (s *Sandbox) replay(raw []byte) error {
 	var l line
-	if err := fast.Unmarshal(raw, &l); err != nil {
+	if err := decode(raw, &l); err != nil {
 		return fmt.Errorf("read line: %w", err)
 	}
 	if l.Op == "workspace" {
