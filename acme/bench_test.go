@@ -22,13 +22,14 @@ func sampleAppointment(n int) Appointment {
 	}
 }
 
-func samplePage(b testing.TB, n int) []byte {
+func samplePage(tb testing.TB, n int) []byte {
+	tb.Helper()
 	records := make([]Appointment, n)
 	for i := range records {
 		records[i] = sampleAppointment(i)
 	}
 	body, err := json.Marshal(map[string]any{"data": records, "next_cursor": "b3BhcXVl"})
-	require.NoError(b, err)
+	require.NoError(tb, err)
 	return body
 }
 

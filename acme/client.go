@@ -81,7 +81,7 @@ func (c *Client) send(ctx context.Context, call call) (answer, error) {
 	if err != nil {
 		return answer{}, brokenOff(ctx, call.op, err, taken.Load(), false)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBytes))
 		return answer{}, refused(call, resp, text, c.APIKey)

@@ -286,6 +286,7 @@ func TestHalfAnAnswerIsNeverAPage(t *testing.T) {
 		t.Parallel()
 		for name, length := range map[string]bool{"announced": true, "unannounced": false} {
 			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 				client := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 					if length {
 						w.Header().Set("Content-Length", fmt.Sprint(len(onePage)))

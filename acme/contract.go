@@ -8,6 +8,7 @@ import (
 // Resource names a collection of Acme's API; its value is the path segment under /v1.
 type Resource string
 
+// The collections that an integration reads.
 const (
 	Appointments Resource = "appointments"
 	Touchpoints  Resource = "touchpoints"
@@ -65,6 +66,7 @@ type Recurrence struct {
 // AppointmentStatus is where an appointment stands.
 type AppointmentStatus string
 
+// The states of an appointment.
 const (
 	Scheduled AppointmentStatus = "scheduled"
 	Completed AppointmentStatus = "completed"
@@ -99,6 +101,7 @@ type Appointment struct {
 // Channel is how a touch-point happened.
 type Channel string
 
+// The channels of a touch-point.
 const (
 	Call  Channel = "call"
 	Email Channel = "email"
@@ -107,6 +110,7 @@ const (
 // Direction is who reached out.
 type Direction string
 
+// The directions of a touch-point.
 const (
 	Inbound  Direction = "inbound"
 	Outbound Direction = "outbound"
@@ -152,6 +156,7 @@ type Item struct {
 	UpdatedAt  time.Time
 	Deleted    bool
 	ContactIDs []string // appointments: contact_ids; touch-points: contact_id
+	OwnerID    string   // appointments: owner_id; touch-points: user_id
 	Raw        json.RawMessage
 }
 

@@ -23,8 +23,7 @@ func TestParseEvents(t *testing.T) {
 			EventID: "evt_1", AccountID: "harbor-dental", Type: "appointment.updated", ObjectID: "apt_42", Version: 7,
 			OccurredAt: time.Date(2026, 3, 9, 14, 30, 0, 0, time.UTC), Attempt: 2, Origin: "user",
 		}, events[0])
-		require.Equal(t, oneEvent, string(raw[0]))
-		require.Equal(t, oneEvent, string(raw[1]))
+		require.Equal(t, [][]byte{[]byte(oneEvent), []byte(oneEvent)}, raw)
 	})
 	for name, bad := range map[string]string{
 		"number":         `5`,

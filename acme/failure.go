@@ -13,21 +13,21 @@ import (
 type Kind string
 
 const (
-	// KindUnavailable: refused, timed out, 5xx, 408, half an answer, HTML instead of data. Again later.
+	// KindUnavailable means: refused, timed out, 5xx, 408, half an answer, HTML instead of data. Again later.
 	KindUnavailable Kind = "unavailable"
-	// KindRateLimited: 429, 503 with Retry-After, or a 403 that means quota. Again after RetryAfter.
+	// KindRateLimited means: 429, 503 with Retry-After, or a 403 that means quota. Again after RetryAfter.
 	KindRateLimited Kind = "rate_limited"
-	// KindUnauthorised: the key is unknown, revoked, or lacks a scope.
+	// KindUnauthorised means: the key is unknown, revoked, or lacks a scope.
 	KindUnauthorised Kind = "unauthorised"
-	// KindRejected: Acme refuses this request and will refuse it again.
+	// KindRejected means: Acme refuses this request and will refuse it again.
 	KindRejected Kind = "rejected"
-	// KindGone: the one thing the path names is not there. A collection is never gone.
+	// KindGone means: the one thing the path names is not there. A collection is never gone.
 	KindGone Kind = "gone"
-	// KindCursorLost: the cursor expired or was refused; start again at the watermark.
+	// KindCursorLost means: the cursor expired or was refused; start again at the watermark.
 	KindCursorLost Kind = "cursor_lost"
-	// KindConflict: 409 or 412, what Acme holds differs from what the request assumed.
+	// KindConflict means: 409 or 412, what Acme holds differs from what the request assumed.
 	KindConflict Kind = "conflict"
-	// KindMalformed: one record or webhook body that is not what the contract says.
+	// KindMalformed means: one record or webhook body that is not what the contract says.
 	KindMalformed Kind = "malformed"
 )
 

@@ -76,7 +76,7 @@ func (s *scanner) item() (Item, bool) {
 		ok := s.skip()
 		return Item{Raw: s.data[from:s.pos:s.pos]}, ok
 	}
-	var id, version, updated, deleted, contacts, contact []byte
+	var id, version, updated, deleted, contacts, contact, owner []byte
 	twice := false
 	ok := s.object(func(key []byte) bool {
 		var window *[]byte
@@ -93,6 +93,8 @@ func (s *scanner) item() (Item, bool) {
 			window = &contacts
 		case "contact_id":
 			window = &contact
+		case "owner_id", "user_id":
+			window = &owner
 		default:
 			return s.skip()
 		}
@@ -126,6 +128,12 @@ func (s *scanner) item() (Item, bool) {
 		one, v := scanner{data: contact, limit: 2}, ""
 		if one.id(&v) && v != "" {
 			item.ContactIDs = append(item.ContactIDs, v)
+		}
+	}
+	if owner != nil {
+		one := scanner{data: owner, limit: 2}
+		if !one.id(&item.OwnerID) {
+			item.OwnerID = ""
 		}
 	}
 	return item, true

@@ -259,7 +259,10 @@ func TestSubscriptions(t *testing.T) {
 	t.Run("an id stays one segment of the path", func(t *testing.T) {
 		t.Parallel()
 		var path string
-		client := serve(t, func(w http.ResponseWriter, r *http.Request) { path = r.URL.EscapedPath(); w.WriteHeader(204) })
+		client := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			path = r.URL.EscapedPath()
+			w.WriteHeader(http.StatusNoContent)
+		})
 		require.NoError(t, client.Unsubscribe(t.Context(), "../account?x"))
 		require.Equal(t, "/v1/webhook-subscriptions/..%2Faccount%3Fx", path)
 	})

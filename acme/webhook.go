@@ -13,6 +13,7 @@ import (
 // SignatureReason says why a webhook was not believed. It is for our own log: the sender learns nothing but 401.
 type SignatureReason string
 
+// The reasons not to believe a webhook, in the order in which they are looked for.
 const (
 	MissingHeader   SignatureReason = "missing_header"
 	DuplicateHeader SignatureReason = "duplicate_header"

@@ -3,7 +3,6 @@ package acme_test
 import (
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"maps"
 	"net/http"
 	"strconv"
@@ -68,10 +67,10 @@ func TestVerifyWebhook(t *testing.T) {
 	})
 	t.Run("300 seconds either way are believed, 301 are not", func(t *testing.T) {
 		t.Parallel()
-		for _, off := range []time.Duration{-300, 300, -301, 301} {
-			now := time.Unix(webhookNow.Unix(), 0).Add(off * time.Second)
+		for _, off := range []int64{-300, 300, -301, 301} {
+			now := time.Unix(webhookNow.Unix()+off, 0)
 			_, err := acme.VerifyWebhook(sign(), body, []string{secretA}, now)
-			if off.Abs() <= 300 {
+			if off == 300 || off == -300 {
 				require.NoError(t, err)
 				continue
 			}
@@ -158,7 +157,7 @@ func TestVerifyWebhook(t *testing.T) {
 			id, err := acme.VerifyWebhook(h, body, []string{secretA}, webhookNow)
 			require.Equal(t, c.want, reason(t, err))
 			require.Empty(t, id)
-			require.False(t, errors.As(err, new(*acme.Error)))
+			require.Empty(t, acme.KindOf(err))
 		})
 	}
 }

@@ -62,15 +62,19 @@ type suite struct {
 	days     atomic.Int64 // makes each new appointment's start one of its own
 }
 
-var resources = []acme.Resource{acme.Users, acme.Contacts, acme.Appointments, acme.Touchpoints}
+func resources() []acme.Resource {
+	return []acme.Resource{acme.Users, acme.Contacts, acme.Appointments, acme.Touchpoints}
+}
 
 // http gives a client whose answers, and requests where asked, are held against the contract.
 func (s *suite) http(t *testing.T, requests bool) *http.Client {
+	t.Helper()
 	return &http.Client{Timeout: 30 * time.Second, Transport: &checker{t: t, contract: s.contract, requests: requests, next: http.DefaultTransport}}
 }
 
 // client is the strict client reporting to this very subtest.
 func (s *suite) client(t *testing.T) *acme.Client {
+	t.Helper()
 	c := *s.strict
 	c.HTTP = s.http(t, true)
 	return &c

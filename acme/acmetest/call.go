@@ -45,7 +45,7 @@ func (s *suite) call(t *testing.T, method, path string, body any, headers ...str
 	}
 	resp, err := s.http(t, false).Do(req)
 	require.NoError(t, err)
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	text, err = io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return reply{status: resp.StatusCode, header: resp.Header, body: text}

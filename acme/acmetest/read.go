@@ -43,7 +43,7 @@ func (s *suite) account(t *testing.T) {
 }
 
 func (s *suite) lists(t *testing.T) {
-	for _, r := range resources {
+	for _, r := range resources() {
 		t.Run(string(r)+" come in order, each once, and can be read", func(t *testing.T) {
 			all := s.walk(t, r, acme.ListQuery{Limit: 200})
 			require.NotEmpty(t, all)
@@ -157,7 +157,7 @@ func (s *suite) cursors(t *testing.T) {
 }
 
 func (s *suite) gets(t *testing.T) {
-	for _, r := range resources {
+	for _, r := range resources() {
 		t.Run(string(r)+" by id are what the list says", func(t *testing.T) {
 			for _, item := range s.some(t, r, 3) {
 				got := s.call(t, http.MethodGet, "/v1/"+string(r)+"/"+url.PathEscape(item.ID), nil).wants(t, http.StatusOK, "")

@@ -109,7 +109,8 @@ func (s *suite) subscriptions(t *testing.T) {
 	})
 	t.Run("have different secrets", func(t *testing.T) {
 		l := listen(t)
-		require.NotEqual(t, s.subscribe(t, l, "*").Secret, s.subscribe(t, l, "*").Secret)
+		first, second := s.subscribe(t, l, "*"), s.subscribe(t, l, "*")
+		require.NotEqual(t, first.Secret, second.Secret)
 	})
 	t.Run("end once and for all", func(t *testing.T) {
 		sub := s.subscribe(t, listen(t), "*")

@@ -257,5 +257,6 @@ func (s *suite) newContact(t *testing.T) acme.Contact {
 
 // key is an idempotency key of this subtest and this run.
 func (s *suite) key(t *testing.T) string {
+	t.Helper()
 	return fmt.Sprintf("%x-%08x", s.started, crc32.ChecksumIEEE([]byte(t.Name())))
 }
