@@ -1,0 +1,77 @@
+package mapping
+
+import (
+	"time"
+
+	"acmesync"
+	"acmesync/acme"
+	"acmesync/app"
+)
+
+const (
+	// clockSlack is how far a touch-point may lie after the moment it was written down: people plan
+	// a call and log it at once, and clocks differ.
+	clockSlack = 24 * time.Hour
+
+	bounced = "bounced"
+)
+
+// Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in
+// that user's zone (in UTC where the app names no valid one), by which channel and direction.
+// Forwarded mail counts. Errors are *Skip or *acmesync.Fault.
+func Touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
+	if err := countable(t); err != nil {
+		return acmesync.Fact{}, err
+	}
+	if t.UserID == "" {
+		return acmesync.Fact{}, park(acmesync.UserMissing, "user_id", "Nobody is named who made the touch-point; name a user in Acme.")
+	}
+	user, ok := staff.AppUser(t.UserID)
+	if !ok {
+		return acmesync.Fact{}, skip(acmesync.UserUnmatched, "user_id")
+	}
+	if err := happened(t); err != nil {
+		return acmesync.Fact{}, err
+	}
+	day := t.OccurredAt.In(staff.zoneOf(user))
+	if day.Year() < 1 || day.Year() > 9999 {
+		return acmesync.Fact{}, park(acmesync.TimeInvalid, "occurred_at", "The touch-point's time is out of reach; correct it in Acme.")
+	}
+	return acmesync.Fact{
+		AcmeID: t.ID, UserID: user.ID, Day: day.Format(time.DateOnly),
+		Channel: string(t.Channel), Direction: string(t.Direction), OccurredAt: t.OccurredAt.UTC(),
+	}, nil
+}
+
+// countable tells what never counts, and what cannot be counted under a name the app knows.
+func countable(t acme.Touchpoint) error {
+	switch {
+	case t.Direction == acme.Internal:
+		return skip(acmesync.InternalNotCounted, "direction")
+	case t.EmailStatus == bounced:
+		return skip(acmesync.BouncedNotCounted, "email_status")
+	case t.Channel != acme.Call && t.Channel != acme.Email:
+		return park(acmesync.Unreadable, "channel", "The channel is neither call nor email; correct it in Acme or ask support.")
+	case t.Direction != acme.Inbound && t.Direction != acme.Outbound:
+		return park(acmesync.Unreadable, "direction", "The direction is none that is known here; correct it in Acme or ask support.")
+	}
+	return nil
+}
+
+func happened(t acme.Touchpoint) error {
+	switch {
+	case t.OccurredAt == nil:
+		return park(acmesync.OccurredMissing, "occurred_at", "The touch-point does not say when it happened; enter the time in Acme.")
+	case !t.LoggedAt.IsZero() && t.OccurredAt.Sub(t.LoggedAt) > clockSlack:
+		return park(acmesync.OccurredAfterLogged, "occurred_at",
+			"The touch-point was logged more than a day before it happened; correct its time in Acme.")
+	}
+	return nil
+}
+
+func (s Staff) zoneOf(u app.User) *time.Location {
+	if zone, ok := s.zones.load(u.TimeZone); ok {
+		return zone
+	}
+	return time.UTC
+}

@@ -1,0 +1,28 @@
+package mapping_test
+
+import (
+	"acmesync/acme"
+	"acmesync/app"
+	"acmesync/mapping"
+)
+
+// The ordinary world of the tests: usr_1 in New York and usr_2 in Sydney have app users, usr_9 has none.
+
+func acmeUsers() []acme.User {
+	return []acme.User{
+		{ID: "usr_1", Email: "Grace@Harbor.example", Active: true, TimeZone: "America/New_York"},
+		{ID: "usr_2", Email: "ruby@coral.example", Active: false, TimeZone: "Australia/Sydney"},
+		{ID: "usr_9", Email: "temp@harbor.example", Active: true, TimeZone: "America/New_York"},
+	}
+}
+
+func appUsers() []app.User {
+	return []app.User{
+		{ID: "u-grace", Email: " grace@harbor.EXAMPLE ", TimeZone: "America/New_York", Active: true},
+		{ID: "u-ruby", Email: "ruby@coral.example", TimeZone: "Australia/Sydney", Active: true},
+	}
+}
+
+func staff() mapping.Staff { return mapping.NewStaff(acmeUsers(), appUsers()) }
+
+func settings() mapping.Settings { return mapping.Settings{Region: "US", TimeZone: "America/New_York"} }
