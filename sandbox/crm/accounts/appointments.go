@@ -111,3 +111,16 @@ func alive[T any](t *table[T], id string, by Request, now time.Time, what string
 	}
 	return r.record, matches(by.IfMatch, r.head.version)
 }
+
+// SetStatus changes nothing but the status, so that even an appointment with unreadable times can be canceled.
+func (a *Account) SetStatus(id string, status acme.AppointmentStatus, by Request) (Written, error) {
+	return a.write(func(now time.Time) (Written, int64, error) {
+		old, err := alive(&a.appointments, id, by, now, "appointment")
+		if err != nil {
+			return Written{}, 0, err
+		}
+		p := *old
+		p.Status, p.Version, p.UpdatedAt = status, p.Version+1, now
+		return a.commit(now, "update", by, change{&p, "updated"})
+	})
+}

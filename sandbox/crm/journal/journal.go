@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // Journal appends lines to one file. It is safe for concurrent use.
@@ -23,14 +24,20 @@ type Journal struct {
 }
 
 // Open replays every line of the file to each, in order, and opens it for appending.
-// A torn last line is cut off; an unreadable line before the last is an error, because
+// It is locked until Close or the end of the process. A torn last line is cut off; an unreadable line before the last is an error, because
 // going on would silently forget accepted writes.
 func Open(path string, each func(line []byte) error) (*Journal, error) {
 	file, err := os.OpenFile(path, os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	size, err := replay(file, each)
+	var size int64
+	if err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		err = fmt.Errorf("another process has it open: %w", err)
+	}
+	if err == nil {
+		size, err = replay(file, each)
+	}
 	if err == nil {
 		err = file.Truncate(size)
 	}
@@ -38,7 +45,7 @@ func Open(path string, each func(line []byte) error) (*Journal, error) {
 		_, err = file.Seek(size, io.SeekStart)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("replay journal %s: %w", filepath.Base(path), err), file.Close())
+		return nil, errors.Join(fmt.Errorf("open journal %s: %w", filepath.Base(path), err), file.Close())
 	}
 	return &Journal{file: file, size: size, synced: size}, nil
 }
