@@ -49,9 +49,9 @@ func failure(t *testing.T, err error) *acme.Error {
 }
 
 const onePage = `{"data":[` +
-	`{"id":"apt_1","version":3,"updated_at":"2026-03-09T14:30:00.000123Z","contact_ids":["con_1","con_2"],"subject":"a \"b\" \\ c"},` +
+	`{"id":"apt_1","version":3,"updated_at":"2026-03-09T14:30:00.000123Z","contact_ids":["con_1","con_2"],"owner_id":"usr_1","subject":"a \"b\" \\ c"},` +
 	`{"id":"apt_2","version":1,"updated_at":"2026-03-09T15:30:00+01:00","deleted_at":"2026-03-09T14:30:01Z"},` +
-	`{"id":"tp_3","version":2,"updated_at":"2026-03-09T14:30:02Z","deleted_at":null,"contact_id":"con_9"}` +
+	`{"id":"tp_3","version":2,"updated_at":"2026-03-09T14:30:02Z","deleted_at":null,"contact_id":"con_9","user_id":"usr_2"}` +
 	`],"next_cursor":"c2"}`
 
 func TestList(t *testing.T) {
@@ -70,6 +70,8 @@ func TestList(t *testing.T) {
 		require.Equal(t, int64(3), page.Items[0].Version)
 		require.Equal(t, time.Date(2026, 3, 9, 14, 30, 0, 123000, time.UTC), page.Items[0].UpdatedAt)
 		require.Equal(t, []string{"con_1", "con_2"}, page.Items[0].ContactIDs)
+		require.Equal(t, "usr_1", page.Items[0].OwnerID)
+		require.Equal(t, "usr_2", page.Items[2].OwnerID)
 		require.False(t, page.Items[0].Deleted)
 		require.True(t, page.Items[1].Deleted)
 		require.Equal(t, time.Date(2026, 3, 9, 14, 30, 0, 0, time.UTC), page.Items[1].UpdatedAt)
@@ -132,6 +134,28 @@ func TestList(t *testing.T) {
 	})
 }
 
+func TestStoredItems(t *testing.T) {
+	t.Parallel()
+	t.Run("are read as they were listed", func(t *testing.T) {
+		t.Parallel()
+		page, err := answer(t, 200, strings.Replace(onePage, `"data":[`, `"data":[5,{"id":7},`, 1)).List(t.Context(), acme.Appointments, acme.ListQuery{})
+		require.NoError(t, err)
+		again, err := acme.ReadItems(acme.JoinItems(page.Items))
+		require.NoError(t, err)
+		require.Equal(t, page.Items, again)
+		none, err := acme.ReadItems(acme.JoinItems(nil))
+		require.NoError(t, err)
+		require.Empty(t, none)
+	})
+	t.Run("that are no array are refused", func(t *testing.T) {
+		t.Parallel()
+		for _, text := range []string{``, `{}`, `null`, `[1`, `[1]x`, "[\"\xff\"]"} {
+			_, err := acme.ReadItems([]byte(text))
+			require.Error(t, err, text)
+		}
+	})
+}
+
 // A record that can't serve must cost its neighbours nothing.
 func TestListKeepsNeighboursOfBadRecords(t *testing.T) {
 	t.Parallel()
@@ -172,13 +196,16 @@ func TestListKeepsNeighboursOfBadRecords(t *testing.T) {
 			require.Equal(t, "after", page.Items[2].ID)
 		})
 	}
-	t.Run("unreadable contacts leave the keys usable", func(t *testing.T) {
+	t.Run("unreadable contacts and owners leave the keys usable", func(t *testing.T) {
 		t.Parallel()
-		body := `{"data":[{"id":"a","version":1,"updated_at":"2026-03-09T14:30:00Z","contact_ids":["c",5]}],"next_cursor":null}`
-		page, err := answer(t, 200, body).List(t.Context(), acme.Appointments, acme.ListQuery{})
-		require.NoError(t, err)
-		require.Equal(t, "a", page.Items[0].ID)
-		require.Empty(t, page.Items[0].ContactIDs)
+		for _, rest := range []string{`"contact_ids":["c",5]`, `"contact_ids":[],"contact_ids":[]`, `"contact_id":{}`, `"owner_id":5`, `"owner_id":null,"user_id":null`, `"owner_id":5,"owner_id":6`} {
+			body := `{"data":[{"id":"a","version":1,"updated_at":"2026-03-09T14:30:00Z",` + rest + `}],"next_cursor":null}`
+			page, err := answer(t, 200, body).List(t.Context(), acme.Appointments, acme.ListQuery{})
+			require.NoError(t, err)
+			require.Equal(t, "a", page.Items[0].ID, rest)
+			require.Empty(t, page.Items[0].ContactIDs)
+			require.Empty(t, page.Items[0].OwnerID)
+		}
 	})
 }
 

@@ -77,7 +77,7 @@ func (s *scanner) item() (Item, bool) {
 		return Item{Raw: s.data[from:s.pos:s.pos]}, ok
 	}
 	var id, version, updated, deleted, contacts, contact, owner []byte
-	twice := false
+	twice := false // a key on which the record's identity or place hangs; the decoder names any other
 	ok := s.object(func(key []byte) bool {
 		var window *[]byte
 		switch string(key) {
@@ -102,7 +102,7 @@ func (s *scanner) item() (Item, bool) {
 		if !s.skip() {
 			return false
 		}
-		twice = twice || *window != nil
+		twice = twice || *window != nil && window != &contacts && window != &contact && window != &owner
 		*window = s.data[at:s.pos]
 		return true
 	})
@@ -117,7 +117,7 @@ func (s *scanner) item() (Item, bool) {
 	if !item.readKeys(id, version, updated, deleted) {
 		return raw, true
 	}
-	// Contacts that can't be read make no item unusable: the decoder names the field when it comes to that.
+	// Contacts or an owner that can't be read make no item unusable: the decoder names the field when it comes to that.
 	if contacts != nil {
 		one := scanner{data: contacts, limit: 2}
 		if !one.ids(&item.ContactIDs) {
