@@ -30,6 +30,8 @@ type Config struct {
 
 	RateLimit  string        // "100/10s" for every account; empty: as each account has it, none at first
 	CursorLife time.Duration // zero: 15 minutes
+
+	Now func() time.Time // Acme's clock; nil: the machine's
 }
 
 // Sandbox is Acme with its data open. Webhooks go out from Open on.
@@ -46,9 +48,13 @@ func Open(cfg Config) (*Sandbox, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	dispatcher := webhooks.New(log, time.Now)
+	now := cfg.Now
+	if now == nil {
+		now = time.Now
+	}
+	dispatcher := webhooks.New(log, now)
 	registry := &accounts.Registry{
-		Folder: filepath.Join(cfg.DataDir, "accounts"), Now: time.Now,
+		Folder: filepath.Join(cfg.DataDir, "accounts"), Now: now,
 		Notifier: dispatcher, Defaults: accounts.DefaultSettings(),
 	}
 	err := registry.Open()
@@ -62,8 +68,8 @@ func Open(cfg Config) (*Sandbox, error) {
 	if cfg.CursorLife > 0 {
 		life = cfg.CursorLife
 	}
-	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: time.Now, CursorLife: life}
-	site := &pages.Pages{Registry: registry, Webhooks: dispatcher, Log: log, Now: time.Now}
+	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: now, CursorLife: life}
+	site := &pages.Pages{Registry: registry, Webhooks: dispatcher, Log: log, Now: now}
 	mux, apiHandler := http.NewServeMux(), api.Handler()
 	for _, path := range []string{"/v1/", "/admin/", "/healthz"} {
 		mux.Handle(path, apiHandler)

@@ -100,10 +100,12 @@ func (a *Account) Close() error {
 	return a.journal.Close()
 }
 
-// tick is the time of a write: never earlier than the write before, in Acme's microseconds.
+// tick is the time of a write: always later than the write before, in Acme's microseconds.
 func (a *Account) tick() time.Time {
 	if now := a.now().UTC().Truncate(time.Microsecond); now.After(a.last) {
 		a.last = now
+	} else {
+		a.last = a.last.Add(time.Microsecond)
 	}
 	return a.last
 }

@@ -47,7 +47,7 @@ func (p *Pages) week(v *visit) error {
 	monday := time.Date(day.Year(), day.Month(), day.Day()-(int(day.Weekday())+6)%7, 0, 0, 0, 0, v.zone)
 	page := weekPage{
 		Owner: cmp.Or(v.r.FormValue("owner"), v.user.ID), Users: v.account.Users(), Zone: v.user.TimeZone,
-		Title:    monday.Format("2 January") + " – " + monday.AddDate(0, 0, 6).Format("2 January 2006"),
+		Title:    title(monday, monday.AddDate(0, 0, 6)),
 		Previous: monday.AddDate(0, 0, -7).Format(time.DateOnly), Next: monday.AddDate(0, 0, 7).Format(time.DateOnly),
 		Today: now.Format(time.DateOnly),
 	}
@@ -57,6 +57,13 @@ func (p *Pages) week(v *visit) error {
 	}
 	p.fill(v, &page)
 	return p.show(v, http.StatusOK, "week.html", "week", page)
+}
+
+func title(first, last time.Time) string {
+	if first.Month() == last.Month() {
+		return first.Format("2") + " – " + last.Format("2 January 2006")
+	}
+	return first.Format("2 January") + " – " + last.Format("2 January 2006")
 }
 
 // fill puts the appointments into their days.

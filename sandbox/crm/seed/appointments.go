@@ -45,9 +45,9 @@ func (m *maker) appointments() {
 // appointment is a good one, in office hours of its owner.
 func (m *maker) appointment(d dice, i int) acme.Appointment {
 	owner := m.set.Users[m.someone(d)]
-	local := m.Anchor.AddDate(0, 0, d.between(-HistoryDays+1, FutureDays-1))
+	local := m.Anchor.AddDate(0, 0, d.between(-HistoryDays, FutureDays-5))
 	if local.Weekday() == time.Sunday {
-		local = local.AddDate(0, 0, -1)
+		local = local.AddDate(0, 0, d.between(1, 5))
 	}
 	local = local.Add(time.Duration(d.between(8*4, 18*4)) * 15 * time.Minute)
 	length := pick(d, []time.Duration{30, 30, 45, 60, 60, 90}) * time.Minute

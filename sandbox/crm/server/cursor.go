@@ -34,7 +34,7 @@ var errCursorInvalid = badRequest("cursor_invalid", "The cursor is none of ours.
 
 func unseal(account *accounts.Account, text string, resource acme.Resource, now time.Time) (cursor, error) {
 	var c cursor
-	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(sealed) < macSize || !hmac.Equal(sealed[:macSize], mac(account, sealed[macSize:])) {
 		return c, errCursorInvalid
 	}

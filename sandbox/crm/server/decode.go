@@ -42,7 +42,7 @@ func strict(body []byte, in any) error {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(in)
-	if err == nil && decoder.More() {
+	if _, end := decoder.Token(); err == nil && !errors.Is(end, io.EOF) {
 		err = errors.New("more than one value")
 	}
 	var wrongType *json.UnmarshalTypeError

@@ -44,7 +44,7 @@ func (s *Server) batchGet(c *call) error {
 		IDs []string `json:"ids"`
 	}
 	if _, err := decode(c, &in); err != nil {
-		return err
+		return badRequest("malformed_json", "The body is not {\"ids\": […]}.")
 	}
 	if len(in.IDs) == 0 {
 		return badRequest("invalid_parameter", "ids is empty.")
