@@ -39,4 +39,5 @@ const (
 	EndedDeactivated Code = "deactivated"    // the tenant was deactivated first
 	EndedGeneration  Code = "old_generation" // it belongs to an earlier activation
 	EndedUnknown     Code = "unknown_object" // names nothing this product syncs
+	EndedGone        Code = "gone"           // Acme has no such record
 )

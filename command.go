@@ -19,6 +19,7 @@ const (
 	Resume     CommandName = "resume"
 	SyncNow    CommandName = "sync_now"
 	RetryNow   CommandName = "retry_now"
+	Rewalk     CommandName = "backfill" // read every stream from its beginning again
 	Deactivate CommandName = "deactivate"
 	Stop       CommandName = "stop" // cancelled in the Temporal Web UI
 )

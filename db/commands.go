@@ -49,6 +49,11 @@ var rules = map[acmesync.CommandName]rule{
 		refusal: "only a running tenant can retry",
 		then:    makeDue,
 	},
+	acmesync.Rewalk: {
+		from:    []acmesync.TenantState{acmesync.Starting, acmesync.Active},
+		refusal: "only a running tenant can read everything again",
+		then:    walkAgain,
+	},
 	acmesync.Deactivate: {
 		from: []acmesync.TenantState{acmesync.Starting, acmesync.Active, acmesync.Paused, acmesync.NeedsReauth,
 			acmesync.Stopped, acmesync.Queued},
@@ -198,6 +203,17 @@ func makeDue(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmes
 		if _, err := tx.ExecContext(ctx, q, tenant); err != nil {
 			return fmt.Errorf("make everything due: %w", err)
 		}
+	}
+	return nil
+}
+
+// walkAgain sends every stream back to its beginning. What is unchanged is not written again.
+func walkAgain(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
+	if _, err := tx.ExecContext(ctx, `
+		UPDATE positions SET cursor = '', walking = false, watermark_at = NULL, watermark_id = '', backfilled_at = NULL, due_at = now(),
+			page_limit = 0, page_failures = 0
+		WHERE tenant = $1 AND stream <> 'contacts'`, tenant); err != nil {
+		return fmt.Errorf("go back to the beginning: %w", err)
 	}
 	return nil
 }

@@ -51,10 +51,10 @@ func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesy
 		}
 		_, err := tx.ExecContext(ctx, `
 			UPDATE envelopes SET done = done + $4, duplicate = duplicate + $5, superseded = superseded + $6, parked = parked + $7,
-				rest = $8::text[], ended_at = CASE WHEN $8::text[] IS NULL THEN now() END,
+				rest = $8::text[], tries = least(tries, $10), ended_at = CASE WHEN $8::text[] IS NULL THEN now() END,
 				due_at = CASE WHEN $8::text[] IS NULL THEN due_at ELSE now() + $9 * interval '1 millisecond' END
 			WHERE tenant = $1 AND day = $2 AND id = $3 AND ended_at IS NULL`,
-			f.Tenant, p.Envelope.Day, p.Envelope.ID, p.Done, p.Duplicate, p.Superseded, p.Parked, rest, p.RetryAfter.Milliseconds())
+			f.Tenant, p.Envelope.Day, p.Envelope.ID, p.Done, p.Duplicate, p.Superseded, p.Parked, rest, p.RetryAfter.Milliseconds(), acmesync.PoisonTries)
 		if err != nil {
 			return fmt.Errorf("end an envelope: %w", err)
 		}

@@ -159,6 +159,15 @@ func (db *DB) storeOrders(ctx context.Context, tx *sqlx.Tx, tenant acmesync.Tena
 			id, tenant, acmesync.MainConnection, generation, o.Stream, len(o.IDs), sealed, keyID); err != nil {
 			return fmt.Errorf("leave an order to %s: %w", o.Action, err)
 		}
+		if o.Action != acmesync.OrderPark {
+			continue
+		}
+		// Acme named the record, though it cannot show it: it is known, and the ledger will say that it is parked.
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO known (tenant, connection, stream, acme_id) SELECT $1, $2, $3, id FROM unnest($4::text[]) AS u (id) ON CONFLICT DO NOTHING`,
+			tenant, acmesync.MainConnection, o.Stream, pq.Array(o.IDs)); err != nil {
+			return fmt.Errorf("note parked records as known: %w", err)
+		}
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type CommandInput struct {
 	Actor        string `json:"actor,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	RemoveEvents bool   `json:"remove_events,omitempty"` // deactivate only
+	Fingerprint  string `json:"fingerprint,omitempty"`   // retry_review only: which review
 }
 
 // DecisionInput is the argument of a Review's Updates and plain signals. All fields may be left empty in the Web UI.

@@ -38,6 +38,8 @@ const (
 	ResumeUpdate      = "resume"
 	SyncNowUpdate     = "sync_now"
 	RetryNowUpdate    = "retry_now"
+	BackfillUpdate    = "backfill"
+	RetryReviewUpdate = "retry_review"
 	DeactivateUpdate  = "deactivate"
 	ApplyConfigUpdate = "apply_config"
 	RetryUpdate       = "retry"

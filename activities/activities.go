@@ -1,0 +1,176 @@
+package activities
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"acmesync"
+	"acmesync/acme"
+	"acmesync/app"
+)
+
+// Activities are registered with their exported methods; each is an activity and nothing else.
+type Activities struct {
+	Tenants  Tenants
+	Lanes    Lanes
+	Inbox    Inbox
+	Ledger   Ledger
+	People   People
+	Holds    Holds
+	Counts   Counts
+	Budgets  Budgets
+	Reviews  Reviews
+	Cleanups Cleanups
+	Fleet    Fleet
+	Doorbell Doorbell
+	Alerts   Alerts
+
+	HTTP      *http.Client
+	PublicURL string // where Acme reaches our hooks; empty: no webhooks, polls only
+	Gate      *Gate
+	Looker    *Looker
+
+	outside sync.Map // acmesync.TenantID → *outside
+}
+
+// Tenants is what a tenant is and where its two sides are.
+type Tenants interface {
+	Tenant(ctx context.Context, t acmesync.TenantID) (acmesync.Tenant, error)
+	Connection(ctx context.Context, t acmesync.TenantID) (acmesync.Connection, error)
+	Credentials(ctx context.Context, t acmesync.TenantID) (acmesync.Credentials, error)
+	Apply(ctx context.Context, t acmesync.TenantID, c acmesync.Command) (acmesync.Tenant, error)
+	RequireReauth(ctx context.Context, t acmesync.TenantID, reason string) (news bool, err error)
+	Completed(ctx context.Context, f acmesync.Fence) (bool, error)
+}
+
+// Lanes fences attempts and knows when a lane is due.
+type Lanes interface {
+	BeginLane(ctx context.Context, t acmesync.TenantID, lane acmesync.Lane) (acmesync.Fence, error)
+	Alive(ctx context.Context, f acmesync.Fence) error
+	ClearMark(ctx context.Context, f acmesync.Fence) error
+	EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration, due bool, err error)
+	RaiseToken(ctx context.Context, f acmesync.Fence, above int64) error
+	Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...acmesync.Lane) ([]acmesync.LaneKey, error)
+}
+
+// Inbox holds envelopes and how far each stream was read.
+type Inbox interface {
+	Backlog(ctx context.Context, t acmesync.TenantID) (acmesync.Backlog, error)
+	Positions(ctx context.Context, f acmesync.Fence) ([]acmesync.Position, error)
+	SavePosition(ctx context.Context, f acmesync.Fence, p acmesync.Position) error
+	ClaimHints(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Hint, error)
+	CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error
+	ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxBytes int) ([]acmesync.Page, error)
+	ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesync.Page) error
+}
+
+// Ledger is what both sides last agreed on.
+type Ledger interface {
+	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
+	CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error
+}
+
+// People are joined to records at delivery.
+type People interface {
+	StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (bool, error)
+	CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error
+	Staff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (map[string]acmesync.Person, error)
+	UnknownContacts(ctx context.Context, f acmesync.Fence, ids []string) ([]string, error)
+	ContactHashes(ctx context.Context, f acmesync.Fence, ids []string) (map[string]string, error)
+	Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error)
+}
+
+// Holds remembers which dependency is down or refuses.
+type Holds interface {
+	Hold(ctx context.Context, f acmesync.Fence, h acmesync.Hold, wait time.Duration) error
+	HeldNow(ctx context.Context, t acmesync.TenantID, d acmesync.Dependency) ([]acmesync.Stream, error)
+	Release(ctx context.Context, f acmesync.Fence, d acmesync.Dependency) error
+}
+
+// Counts are the cells of the dashboard that are due to be sent.
+type Counts interface {
+	DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Cell, error)
+	CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell) error
+}
+
+// Budgets are Acme's rate limits, shared by all processes.
+type Budgets interface {
+	LeaseBudget(ctx context.Context, owner string, want int, live bool) (granted int, wait time.Duration, err error)
+	LearnBudget(ctx context.Context, owner string, requests int, per, refused time.Duration) error
+}
+
+// Reviews own parked records.
+type Reviews interface {
+	OpenParked(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) ([]acmesync.ParkedRecord, error)
+	Decide(ctx context.Context, t acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error)
+	SettleReview(ctx context.Context, t acmesync.TenantID, fingerprint string) (acmesync.Review, error)
+	UnnoticedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
+}
+
+// Cleanups are effects outside that a tenant's end has left to be undone, and its subscription while it lives.
+type Cleanups interface {
+	SubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
+	CommitSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
+	Cleanups(ctx context.Context, t acmesync.TenantID) ([]acmesync.Cleanup, error)
+	CleanedUp(ctx context.Context, t acmesync.TenantID, c acmesync.Cleanup) error
+	PutOffCleanup(ctx context.Context, t acmesync.TenantID, c acmesync.Cleanup) error
+	BeginCleanup(ctx context.Context, t acmesync.TenantID) (acmesync.Fence, error)
+	Written(ctx context.Context, f acmesync.Fence, after string, limit int) ([]acmesync.LedgerEntry, error)
+	CommitRemoved(ctx context.Context, f acmesync.Fence, entries []acmesync.LedgerEntry) error
+}
+
+// Fleet sees all tenants, without bodies.
+type Fleet interface {
+	Overdue(ctx context.Context, limit int) ([]acmesync.Overdue, error)
+	Living(ctx context.Context, after acmesync.TenantID, limit int) ([]acmesync.TenantID, error)
+	LivingCount(ctx context.Context) (int64, error)
+	MakePartitions(ctx context.Context, daysAhead int) (int, error)
+}
+
+// Doorbell reaches workflows from activities.
+type Doorbell interface {
+	Ring(ctx context.Context, t acmesync.TenantID) error
+	StartTenant(ctx context.Context, t acmesync.TenantID) error
+	NoticeReview(ctx context.Context, t acmesync.TenantID, fingerprint string) error
+	RunningTenants(ctx context.Context) (int64, error)
+}
+
+// Alerts tells people. It must not block: an alert that cannot be sent is logged by whoever sends it.
+type Alerts interface {
+	Alert(ctx context.Context, t acmesync.TenantID, text string)
+}
+
+// outside is a tenant's two sides, as clients. It is made anew for each attempt from what Postgres says, but keeps the
+// clients while nothing changed, so that connections stay open.
+type outside struct {
+	connection  acmesync.Connection
+	credentials acmesync.Credentials
+	acme        *acme.Client
+	app         *app.Client
+}
+
+func (a *Activities) outsideOf(ctx context.Context, t acmesync.TenantID) (*outside, error) {
+	connection, err := a.Tenants.Connection(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := a.Tenants.Credentials(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	if kept, ok := a.outside.Load(t); ok {
+		o := kept.(*outside)
+		if o.connection == connection && o.credentials == credentials {
+			return o, nil
+		}
+	}
+	o := &outside{
+		connection: connection, credentials: credentials,
+		acme: &acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: a.HTTP},
+		app:  &app.Client{BaseURL: connection.AppURL, Token: credentials.AppToken, HTTP: a.HTTP},
+	}
+	a.outside.Store(t, o)
+	return o, nil
+}

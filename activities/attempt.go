@@ -1,0 +1,235 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"acmesync"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+)
+
+// LaneInput starts an attempt of a lane.
+type LaneInput struct {
+	Tenant acmesync.TenantID `json:"tenant"`
+}
+
+// LaneResult is how an attempt ended. It holds counts and times only.
+type LaneResult struct {
+	More   bool          `json:"more,omitempty"`   // stopped by its time box or a leaving worker: run again at once
+	Due    bool          `json:"due,omitempty"`    // the lane has to run again in Wait, rung or not
+	Wait   time.Duration `json:"wait,omitempty"`   //
+	Reload bool          `json:"reload,omitempty"` // a command changed the tenant: look at its row
+	Held   bool          `json:"held,omitempty"`   // its dependency is held: a ring is no reason to run before it is due
+	Read   int           `json:"read,omitempty"`
+	Wrote  int           `json:"wrote,omitempty"`
+}
+
+// timeBox bounds an attempt well below its StartToClose timeout.
+const timeBox = 8 * time.Minute
+
+// quietFor is how long a lane lingers for more before it lets go: a busy tenant then costs no signals at all.
+const quietFor = time.Second
+
+// attempt is one run of a lane.
+type attempt struct {
+	*Activities
+	*outside
+	fence  acmesync.Fence
+	tenant acmesync.Tenant
+	log    log.Logger
+	until  time.Time
+	stop   <-chan struct{} // the worker is leaving
+	result LaneResult
+}
+
+// lane is what an attempt repeats: one page's worth of work, and whether there was any.
+type lane interface {
+	step(ctx context.Context) (worked bool, err error)
+	tail(ctx context.Context) error
+}
+
+// run drives a lane through an attempt.
+func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync.Lane, make func(*attempt) (lane, error)) (LaneResult, error) {
+	at, err := a.begin(ctx, t, name)
+	if errors.Is(err, acmesync.ErrEpoch) {
+		return LaneResult{Reload: true}, nil
+	}
+	if err != nil {
+		return LaneResult{}, err
+	}
+	l, err := make(at)
+	if err != nil {
+		return LaneResult{}, err
+	}
+	err = at.loop(ctx, l)
+	switch {
+	case errors.Is(err, acmesync.ErrFenced):
+		return LaneResult{}, nil // the newer attempt answers for the lane
+	case errors.Is(err, acmesync.ErrEpoch):
+		at.result.Reload = true
+	case err != nil:
+		return LaneResult{}, err
+	}
+	return at.end(ctx)
+}
+
+func (a *Activities) begin(ctx context.Context, t acmesync.TenantID, name acmesync.Lane) (*attempt, error) {
+	fence, err := a.Lanes.BeginLane(ctx, t, name)
+	if err != nil {
+		return nil, err
+	}
+	tenant, err := a.Tenants.Tenant(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	out, err := a.outsideOf(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return &attempt{
+		Activities: a, outside: out, fence: fence, tenant: tenant,
+		log:   log.With(activity.GetLogger(ctx), "tenant_id", t, "lane", name),
+		until: time.Now().Add(timeBox), stop: activity.GetWorkerStopChannel(ctx),
+	}, nil
+}
+
+// loop works until a second has been quiet. Heartbeats come from here, from the work itself: a loop that hangs falls silent.
+func (at *attempt) loop(ctx context.Context, l lane) error {
+	for {
+		activity.RecordHeartbeat(ctx, at.result)
+		if at.leaving() {
+			at.result.More = true
+			return l.tail(ctx)
+		}
+		worked, err := l.step(ctx)
+		if err != nil {
+			return err
+		}
+		if worked {
+			continue
+		}
+		if err := l.tail(ctx); err != nil {
+			return err
+		}
+		found, err := at.linger(ctx)
+		if err != nil {
+			return err
+		}
+		if found {
+			continue
+		}
+		// Clear, commit, look once more: whoever brought work before the clearing sees no reason to ring.
+		if err := at.Lanes.ClearMark(ctx, at.fence); err != nil {
+			return err
+		}
+		if worked, err = l.step(ctx); err != nil || !worked {
+			return err
+		}
+	}
+}
+
+// linger waits for more work, at most until a second has been quiet.
+func (at *attempt) linger(ctx context.Context) (bool, error) {
+	if err := at.Lanes.Alive(ctx, at.fence); err != nil {
+		return false, err
+	}
+	return at.Looker.await(ctx, at.key(at.fence.Lane), quietFor)
+}
+
+func (at *attempt) key(l acmesync.Lane) acmesync.LaneKey {
+	return acmesync.LaneKey{Tenant: at.fence.Tenant, Lane: l}
+}
+
+func (at *attempt) leaving() bool {
+	select {
+	case <-at.stop:
+		return true
+	default:
+		return !time.Now().Before(at.until)
+	}
+}
+
+func (at *attempt) end(ctx context.Context) (LaneResult, error) {
+	wait, due, err := at.Lanes.EndLane(ctx, at.fence)
+	if err != nil {
+		return LaneResult{}, err
+	}
+	at.result.Wait, at.result.Due = wait, due
+	return at.result, nil
+}
+
+// judge carries out what the table says about a failed call. It answers an error only where the attempt has to end.
+func (at *attempt) judge(ctx context.Context, stream acmesync.Stream, err error) error {
+	f := sortFailure(err)
+	switch f.verdict() {
+	case repeat:
+		return err
+	case wait:
+		if f.dependency == acmesync.DependsOnAcme {
+			if err := at.Budgets.LearnBudget(ctx, at.connection.LimitOwner, 0, 0, max(f.retryAfter, time.Second)); err != nil {
+				return err
+			}
+		}
+		return at.pause(ctx, max(f.retryAfter, time.Second))
+	case reauth:
+		return at.askForCredentials(ctx, f)
+	}
+	at.log.Warn("held", "dependency", f.dependency, "stream", stream, "kind", f.kind, "error", f.err)
+	return at.Holds.Hold(ctx, at.fence, acmesync.Hold{
+		Dependency: f.dependency, Stream: stream, Kind: f.kind, Reason: reasonFor(f),
+	}, f.retryAfter)
+}
+
+func (at *attempt) askForCredentials(ctx context.Context, f failure) error {
+	reason := "Acme refuses the API key"
+	if f.dependency == acmesync.DependsOnApp {
+		reason = "the app refuses the token"
+	}
+	news, err := at.Tenants.RequireReauth(ctx, at.fence.Tenant, reason)
+	if err != nil {
+		return err
+	}
+	if news {
+		at.Alerts.Alert(ctx, at.fence.Tenant, reason+": somebody has to connect again")
+	}
+	return acmesync.ErrEpoch
+}
+
+// pause waits inside the activity, with signs of life.
+func (at *attempt) pause(ctx context.Context, d time.Duration) error {
+	end := time.Now().Add(d)
+	for left := d; left > 0; left = time.Until(end) {
+		select {
+		case <-time.After(min(left, time.Second)):
+			activity.RecordHeartbeat(ctx, at.result)
+		case <-at.stop:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return at.Lanes.Alive(ctx, at.fence)
+}
+
+// reasonFor says in a sentence why something is held. It quotes no answer: reasons are shown and logged.
+func reasonFor(f failure) string {
+	who := "Acme"
+	if f.dependency == acmesync.DependsOnApp {
+		who = "the app"
+	}
+	switch f.kind {
+	case acmesync.RateLimited:
+		return who + " asks us to slow down"
+	case acmesync.Unavailable:
+		if f.sick {
+			return who + " answers with errors or too late"
+		}
+		return who + " does not answer"
+	case acmesync.CursorLost:
+		return who + " refuses the place we had reached in its list"
+	}
+	return who + " refuses our requests"
+}

@@ -1,0 +1,88 @@
+package activities
+
+import (
+	"context"
+
+	"acmesync"
+	"acmesync/app"
+
+	"go.temporal.io/sdk/activity"
+)
+
+// CleanupResult says how many effects outside are still to be undone.
+type CleanupResult struct {
+	Left int `json:"left"`
+}
+
+// CleanUp undoes what a tenant's end has left outside: Acme's subscription, and the events where that was asked for. What
+// cannot be undone now stays on the list, and the sweep comes back to it.
+func (a *Activities) CleanUp(ctx context.Context, in TenantInput) (CleanupResult, error) {
+	todo, err := a.Cleanups.Cleanups(ctx, in.Tenant)
+	if err != nil || len(todo) == 0 {
+		return CleanupResult{}, err
+	}
+	out, err := a.outsideOf(ctx, in.Tenant)
+	if err != nil {
+		return CleanupResult{}, err
+	}
+	left := 0
+	for _, c := range todo {
+		if err := a.cleanUp(ctx, out, in.Tenant, c); err != nil {
+			if sortFailure(err).verdict() == repeat {
+				return CleanupResult{}, err
+			}
+			activity.GetLogger(ctx).Warn("a cleanup has to wait", "tenant_id", in.Tenant, "kind", c.Kind, "error", err)
+			if err := a.Cleanups.PutOffCleanup(ctx, in.Tenant, c); err != nil {
+				return CleanupResult{}, err
+			}
+			left++
+			continue
+		}
+		if err := a.Cleanups.CleanedUp(ctx, in.Tenant, c); err != nil {
+			return CleanupResult{}, err
+		}
+	}
+	return CleanupResult{Left: left}, nil
+}
+
+func (a *Activities) cleanUp(ctx context.Context, out *outside, t acmesync.TenantID, c acmesync.Cleanup) error {
+	if c.Kind == "unsubscribe" {
+		return out.acme.Unsubscribe(ctx, c.Target)
+	}
+	return a.removeAll(ctx, out, t)
+}
+
+// removeAll takes every delivered event of a deactivated tenant out of the app, under a fence of the deliver lane.
+func (a *Activities) removeAll(ctx context.Context, out *outside, t acmesync.TenantID) error {
+	f, err := a.Cleanups.BeginCleanup(ctx, t)
+	if err != nil {
+		return err
+	}
+	after := ""
+	for n := int64(1); ; n++ {
+		activity.RecordHeartbeat(ctx, n)
+		entries, err := a.Cleanups.Written(ctx, f, after, writeSize)
+		if err != nil || len(entries) == 0 {
+			return err
+		}
+		after = entries[len(entries)-1].Key.AcmeID
+		refs := make([]app.EventRef, len(entries))
+		for i, e := range entries {
+			refs[i] = app.EventRef{ExternalID: acmesync.ExternalID(f.Connection, e.Key.AcmeID), Revision: f.Revision(n)}
+		}
+		results, err := out.app.DeleteEvents(ctx, refs)
+		if err != nil {
+			return err
+		}
+		removed := entries[:0]
+		for i, e := range entries {
+			if s := results[i].Status; s == app.Deleted || s == app.Absent {
+				e.Steps, e.AppID, e.Hash, e.Revision = 0, "", "", f.Revision(n)
+				removed = append(removed, e)
+			}
+		}
+		if err := a.Cleanups.CommitRemoved(ctx, f, removed); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,157 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"acmesync"
+	"acmesync/acme"
+	"acmesync/app"
+	"acmesync/mapping"
+)
+
+// Deliver is the lane that brings the inbox to the app: the only writer to the app and to the ledger.
+func (a *Activities) Deliver(ctx context.Context, in LaneInput) (LaneResult, error) {
+	return a.run(ctx, in.Tenant, acmesync.Deliver, func(at *attempt) (lane, error) {
+		return &deliverLane{attempt: at}, nil
+	})
+}
+
+// deliverLane is one attempt of the deliver lane.
+type deliverLane struct {
+	*attempt
+	writes   int64 // counts this attempt's requests to the app: the low part of revisions
+	staff    mapping.Staff
+	staffIDs map[string]string // Acme's user → hash of what the mapping knows of them
+	loaded   bool
+}
+
+// One round: what is claimed, written and committed together.
+const (
+	roundRecords = 2000
+	roundBytes   = 4 << 20
+)
+
+func (l *deliverLane) step(ctx context.Context) (bool, error) {
+	held, err := l.appHeld(ctx)
+	if err != nil || held {
+		return false, err
+	}
+	if err := l.refreshStaff(ctx); err != nil {
+		return false, l.judge(ctx, "", err)
+	}
+	pages, err := l.Inbox.ClaimPages(ctx, l.fence, roundRecords, roundBytes)
+	if err != nil || len(pages) == 0 {
+		return false, err
+	}
+	leave, err := l.Gate.enter(ctx, l.fence.Tenant, pages[0].Priority)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	return true, l.round(ctx, pages)
+}
+
+// tail sends the counts that changed, and notices when the first sync is complete.
+func (l *deliverLane) tail(ctx context.Context) error {
+	held, err := l.appHeld(ctx)
+	if err != nil || held {
+		return err
+	}
+	if err := l.sendCounts(ctx); err != nil {
+		return l.judge(ctx, "", err)
+	}
+	if l.tenant.State != acmesync.Starting {
+		return nil
+	}
+	done, err := l.Tenants.Completed(ctx, l.fence)
+	if done {
+		l.tenant.State = acmesync.Active
+		l.result.Reload = true
+	}
+	return err
+}
+
+func (l *deliverLane) appHeld(ctx context.Context) (bool, error) {
+	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
+	l.result.Held = slices.Contains(held, "")
+	return l.result.Held, err
+}
+
+// refreshStaff reads the app's users when they are due, and both sides' users when the attempt has not seen them yet.
+func (l *deliverLane) refreshStaff(ctx context.Context) error {
+	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
+	if err != nil {
+		return err
+	}
+	if stale {
+		if err := l.readAppUsers(ctx); err != nil {
+			return err
+		}
+	}
+	if l.loaded && !stale {
+		return nil
+	}
+	return l.loadStaff(ctx)
+}
+
+func (l *deliverLane) readAppUsers(ctx context.Context) error {
+	users, err := l.app.Users(ctx)
+	if err != nil {
+		return err
+	}
+	people := make([]acmesync.Person, len(users))
+	for i, u := range users {
+		body, err := json.Marshal(u)
+		if err != nil {
+			return fmt.Errorf("keep a user of the app: %w", err)
+		}
+		people[i] = acmesync.Person{Kind: acmesync.AppUserPerson, ID: u.ID, Hash: hashOf(body), Email: u.Email, Body: body}
+	}
+	return l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people)
+}
+
+func (l *deliverLane) loadStaff(ctx context.Context) error {
+	ours, err := l.People.Staff(ctx, l.fence, acmesync.UserPerson)
+	if err != nil {
+		return err
+	}
+	theirs, err := l.People.Staff(ctx, l.fence, acmesync.AppUserPerson)
+	if err != nil {
+		return err
+	}
+	var users []acme.User
+	for _, p := range ours {
+		u, err := acme.DecodeUser(p.Body)
+		if err != nil {
+			return fmt.Errorf("open a user of Acme's: %w", err)
+		}
+		users = append(users, u)
+	}
+	var appUsers []app.User
+	for _, p := range theirs {
+		var u app.User
+		if err := json.Unmarshal(p.Body, &u); err != nil {
+			return fmt.Errorf("open a user of the app: %w", err)
+		}
+		appUsers = append(appUsers, u)
+	}
+	l.staff, l.loaded = mapping.NewStaff(users, appUsers), true
+	l.staffIDs = make(map[string]string, len(users))
+	for _, u := range users {
+		match, _ := l.staff.AppUser(u.ID)
+		l.staffIDs[u.ID] = match.ID + "\x00" + match.TimeZone
+	}
+	return nil
+}
+
+// nextRevision orders the next request to the app after all before it.
+func (l *deliverLane) nextRevision() (int64, error) {
+	if l.writes >= acmesync.MaxWrites {
+		return 0, acmesync.ErrEpoch // the next attempt has revisions again
+	}
+	l.writes++
+	return l.fence.Revision(l.writes), nil
+}

@@ -1,0 +1,146 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"acmesync"
+	"acmesync/acme"
+)
+
+// openOrder makes candidates of the records an order names. A record that is not there to be worked on ends at once.
+func (r *round) openOrder(ctx context.Context, page int, newest map[acmesync.Key]*candidate) error {
+	var o acmesync.Order
+	if err := json.Unmarshal(r.pages[page].Body, &o); err != nil {
+		return fmt.Errorf("open an order: %w", err)
+	}
+	if r.pages[page].Rest != nil {
+		o.IDs = r.pages[page].Rest
+	}
+	switch o.Action {
+	case acmesync.OrderRetry:
+		return r.retry(ctx, page, o, newest)
+	case acmesync.OrderDiscard:
+		return r.discard(ctx, page, o)
+	case acmesync.OrderGone:
+		return r.gone(ctx, page, o)
+	case acmesync.OrderPark:
+		return r.parkNamed(ctx, page, o)
+	}
+	return fmt.Errorf("open an order: there is no action %q", o.Action)
+}
+
+// retry delivers parked records again, from the body they were parked with; one without a body is read from Acme again.
+func (r *round) retry(ctx context.Context, page int, o acmesync.Order, newest map[acmesync.Key]*candidate) error {
+	parkedNow, err := r.openParked(ctx, o)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.IDs {
+		p, open := parkedNow[id]
+		switch {
+		case !open:
+			r.count(page, done)
+		case p.Body == nil:
+			r.commit.Hints = append(r.commit.Hints, p.Key)
+			r.count(page, done)
+		default:
+			items, err := acme.ReadItems(acme.JoinItems([]acme.Item{{Raw: p.Body}}))
+			if err != nil || len(items) != 1 || items[0].ID == "" {
+				r.count(page, parked) // unreadable as before: only a new version or a discard helps
+				continue
+			}
+			r.add(newest, &candidate{key: p.Key, item: items[0], way: acmesync.ByOrder, page: page, again: true, by: o})
+		}
+	}
+	return nil
+}
+
+// discard gives parked records up: what was written of them is taken out of the app, then they are skipped.
+func (r *round) discard(ctx context.Context, page int, o acmesync.Order) error {
+	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.IDs {
+		key := acmesync.Key{Stream: o.Stream, AcmeID: id}
+		e, known := entries[id]
+		if !known { // a raw item or a range: no record of ours, only its parked row is closed
+			r.commit.Closed = append(r.commit.Closed, acmesync.ClosedRecord{Key: key, How: "discarded", By: o.Actor, Reason: o.Reason})
+			r.count(page, done)
+			continue
+		}
+		if e.State != acmesync.Parked {
+			r.count(page, done)
+			continue
+		}
+		c := &candidate{key: key, page: page, entry: e, known: true, by: o, item: acme.Item{ID: id, Version: e.Version, UpdatedAt: e.SourceAt}}
+		c.result = e
+		c.result.State, c.result.Code, c.result.Field = acmesync.Skipped, acmesync.Discarded, ""
+		r.order(c, e.Steps >= acmesync.StepWritten)
+	}
+	return nil
+}
+
+// gone makes tombstones of records that Acme does not have any more.
+func (r *round) gone(ctx context.Context, page int, o acmesync.Order) error {
+	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.IDs {
+		e, known := entries[id]
+		if !known || e.State == acmesync.Deleted {
+			r.count(page, done)
+			continue
+		}
+		c := &candidate{key: e.Key, page: page, entry: e, known: true, by: o, item: acme.Item{ID: id, Version: e.Version, UpdatedAt: e.SourceAt}}
+		c.result = e
+		c.result.State, c.result.Code, c.result.Field, c.result.Hash = acmesync.Deleted, "", "", ""
+		r.noFact(c)
+		r.order(c, e.Steps >= acmesync.StepWritten)
+	}
+	return nil
+}
+
+// parkNamed parks records that Acme cannot answer for.
+func (r *round) parkNamed(ctx context.Context, page int, o acmesync.Order) error {
+	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
+	if err != nil {
+		return err
+	}
+	for _, id := range o.IDs {
+		c := &candidate{key: acmesync.Key{Stream: o.Stream, AcmeID: id}, page: page, by: o, given: true}
+		c.entry, c.known = entries[id]
+		c.result = c.entry
+		c.result.Key = c.key
+		r.fail(c, acmesync.Fault{Code: o.Code,
+			Message: "Acme fails whenever it is asked for this record, alone too. Ask Acme's support, then retry."})
+		c.result.Hash = "" // whatever Acme answers next is to be written
+		r.candidates = append(r.candidates, c)
+	}
+	return nil
+}
+
+// order adds a candidate that an order has settled but for what has to be taken out of the app first.
+func (r *round) order(c *candidate, remove bool) {
+	c.remove = remove
+	c.given = true
+	if !remove {
+		c.ends = done
+	}
+	r.candidates = append(r.candidates, c)
+}
+
+func (r *round) openParked(ctx context.Context, o acmesync.Order) (map[string]acmesync.ParkedRecord, error) {
+	found, err := r.Reviews.OpenParked(ctx, r.fence, o.Stream, o.IDs)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]acmesync.ParkedRecord, len(found))
+	for _, p := range found {
+		byID[p.Key.AcmeID] = p
+	}
+	return byID, nil
+}

@@ -1,0 +1,108 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"acmesync"
+	"acmesync/mapping"
+)
+
+// settle commits what a round came to: ledger rows, parked rows, facts, links and envelope ends together.
+func (r *round) settle(ctx context.Context) error {
+	for _, c := range r.candidates {
+		r.settleOne(c)
+	}
+	for i := range r.ends {
+		if len(r.ends[i].Rest) > 0 {
+			r.ends[i].RetryAfter = retryRest
+		}
+	}
+	r.commit.Ended = append(r.commit.Ended, r.ends...)
+	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
+		return err
+	}
+	r.noticeReviews(ctx, r.commit.Parked)
+	r.noticeClosed(ctx)
+	return nil
+}
+
+func (r *round) settleOne(c *candidate) {
+	if c.ends == unsettled {
+		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		return
+	}
+	r.count(c.page, c.ends)
+	if c.ends == duplicate || c.ends == superseded {
+		return
+	}
+	r.commit.Entries = append(r.commit.Entries, c.result)
+	if c.fault != nil {
+		r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
+			Key: c.key, Fault: *c.fault, Version: c.item.Version, Body: c.item.Raw,
+		})
+		return
+	}
+	if c.known && c.entry.State == acmesync.Parked {
+		closed := acmesync.ClosedRecord{Key: c.key, How: "newer_version", By: "acmesync"}
+		switch c.by.Action {
+		case acmesync.OrderRetry:
+			closed.How, closed.By, closed.Reason = "retried", c.by.Actor, c.by.Reason
+		case acmesync.OrderDiscard:
+			closed.How, closed.By, closed.Reason = "discarded", c.by.Actor, c.by.Reason
+		}
+		r.commit.Closed = append(r.commit.Closed, closed)
+	}
+	if c.event != nil {
+		r.link(c)
+	}
+}
+
+// link remembers which contacts an event still to come names.
+func (r *round) link(c *candidate) {
+	ends := mapping.EndsAt(*c.event)
+	for _, id := range c.item.ContactIDs {
+		r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: id, Key: c.key, EndsAt: ends})
+		if into := r.contacts[id].ID; into != "" && into != id {
+			r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: into, Key: c.key, EndsAt: ends})
+		}
+	}
+}
+
+// retryRest is when the rest of a partial answer is tried again.
+const retryRest = 2 * time.Second
+
+// noticeClosed tells reviews that records of theirs are parked no longer, or by another review now.
+func (r *round) noticeClosed(ctx context.Context) {
+	told := map[string]bool{}
+	for _, c := range r.candidates {
+		if !c.known || c.entry.State != acmesync.Parked {
+			continue
+		}
+		fingerprint := acmesync.Fingerprint(c.key.Stream, c.entry.Code, c.entry.Field)
+		moved := c.fault != nil && acmesync.Fingerprint(c.key.Stream, c.fault.Code, c.fault.Field) != fingerprint
+		if told[fingerprint] || (c.ends != done && !moved) {
+			continue
+		}
+		told[fingerprint] = true
+		if err := r.Doorbell.NoticeReview(ctx, r.fence.Tenant, fingerprint); err != nil {
+			r.log.Warn("a review was not noticed", "fingerprint", fingerprint, "error", err)
+		}
+	}
+}
+
+// countsAtOnce is how many counts one request to the app carries.
+const countsAtOnce = 500
+
+// sendCounts sends absolute counts that changed since they were sent, zero included, until none is due.
+func (l *deliverLane) sendCounts(ctx context.Context) error {
+	for {
+		cells, err := l.Counts.DueCells(ctx, l.fence, countsAtOnce)
+		if err != nil || len(cells) == 0 {
+			return err
+		}
+		if err := l.sendCells(ctx, cells); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package activities
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"acmesync"
+	"acmesync/acme"
+
+	"go.temporal.io/sdk/activity"
+)
+
+// Fetch is the lane that reads Acme into the inbox: hints first, then the next page of a stream that is due.
+func (a *Activities) Fetch(ctx context.Context, in LaneInput) (LaneResult, error) {
+	return a.run(ctx, in.Tenant, acmesync.Fetch, func(at *attempt) (lane, error) {
+		return &fetchLane{attempt: at, budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner}}, nil
+	})
+}
+
+// fetchLane is one attempt of the fetch lane.
+type fetchLane struct {
+	*attempt
+	budget budget
+	full   bool // the inbox has reached its bound; reading goes on at half of it
+}
+
+// The bound on what waits for delivery; pages stop at it, hints do not. Half of it lets them go on.
+const (
+	maxBacklogBytes   = 64 << 20
+	maxBacklogRecords = 50_000
+)
+
+// hintsAtOnce bounds what one read by id is asked for; Acme takes 200 ids a call.
+const hintsAtOnce = 400
+
+func (l *fetchLane) step(ctx context.Context) (bool, error) {
+	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnAcme)
+	l.result.Held = slices.Contains(held, "")
+	if err != nil || l.result.Held {
+		return false, err
+	}
+	if err := l.prepare(ctx); err != nil {
+		return false, l.judge(ctx, "", err)
+	}
+	worked, err := l.hints(ctx)
+	if err != nil || worked {
+		return worked, l.judgeIf(ctx, "", err)
+	}
+	return l.nextPage(ctx, held)
+}
+
+func (l *fetchLane) tail(context.Context) error { return nil }
+
+// judgeIf passes a failure of Acme's to the table; with none there is nothing to decide.
+func (l *fetchLane) judgeIf(ctx context.Context, stream acmesync.Stream, err error) error {
+	if err == nil {
+		return nil
+	}
+	return l.judge(ctx, stream, err)
+}
+
+// prepare sees to what every read depends on: a subscription, and Acme's users.
+func (l *fetchLane) prepare(ctx context.Context) error {
+	if err := l.subscribe(ctx); err != nil {
+		return err
+	}
+	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
+	if err != nil || !stale {
+		return err
+	}
+	users, err := l.readUsers(ctx)
+	if err != nil {
+		return err
+	}
+	return l.People.CommitStaff(ctx, l.fence, acmesync.UserPerson, users)
+}
+
+func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
+	var people []acmesync.Person
+	q := acme.ListQuery{}
+	for {
+		if err := l.budget.take(ctx, l.attempt, true); err != nil {
+			return nil, err
+		}
+		page, err := l.acme.List(ctx, acme.Users, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, item := range page.Items {
+			user, err := acme.DecodeUser(item.Raw)
+			if err != nil {
+				l.log.Warn("a user of Acme's cannot be read", "error", err)
+				continue
+			}
+			people = append(people, acmesync.Person{
+				Kind: acmesync.UserPerson, ID: user.ID, Version: user.Version, Hash: hashOf(item.Raw), Email: user.Email, Body: item.Raw,
+			})
+		}
+		if page.NextCursor == "" {
+			return people, nil
+		}
+		q.Cursor = page.NextCursor
+	}
+}
+
+// nextPage reads one page of the first stream that is due and not held.
+func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool, error) {
+	positions, err := l.Inbox.Positions(ctx, l.fence)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range positions {
+		if !p.Due || slices.Contains(held, p.Stream) {
+			continue
+		}
+		full, err := l.inboxFull(ctx)
+		if err != nil || full {
+			return false, err
+		}
+		return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
+	}
+	return false, nil
+}
+
+func (l *fetchLane) inboxFull(ctx context.Context) (bool, error) {
+	b, err := l.Inbox.Backlog(ctx, l.fence.Tenant)
+	if err != nil {
+		return false, err
+	}
+	high := int64(1)
+	if l.full {
+		high = 2
+	}
+	l.full = b.Bytes > maxBacklogBytes/high || b.Records > maxBacklogRecords/high
+	return l.full, nil
+}
+
+// commit stores what a read brought, then tells the deliver lane: in this process at once, elsewhere by its mark.
+func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
+	if err := l.Inbox.CommitFetched(ctx, l.fence, r); err != nil {
+		return err
+	}
+	for _, p := range r.Pages {
+		l.result.Read += p.Records
+	}
+	if len(r.Pages) > 0 || len(r.Orders) > 0 {
+		l.Looker.Nudge(l.key(acmesync.Deliver))
+		l.wake(ctx, acmesync.Deliver)
+	}
+	l.noticeReviews(ctx, r.Parked)
+	return nil
+}
+
+// wake flips the mark of the tenant's other lane and rings if it was this call that flipped it. A ring that fails is made
+// up for by the sweep: the work is committed, and the mark is old by then.
+func (at *attempt) wake(ctx context.Context, other acmesync.Lane) {
+	flipped, err := at.Lanes.Mark(ctx, []acmesync.TenantID{at.fence.Tenant}, other)
+	if err == nil && len(flipped) > 0 {
+		err = at.Doorbell.Ring(ctx, at.fence.Tenant)
+	}
+	if err != nil {
+		at.log.Warn("the ring got lost", "lane", other, "error", err)
+	}
+}
+
+// noticeReviews tells the workflows of the reviews that records were parked into, once per fingerprint.
+func (at *attempt) noticeReviews(ctx context.Context, parked []acmesync.ParkedRecord) {
+	told := map[string]bool{}
+	for _, r := range parked {
+		fingerprint := acmesync.Fingerprint(r.Key.Stream, r.Fault.Code, r.Fault.Field)
+		if told[fingerprint] {
+			continue
+		}
+		told[fingerprint] = true
+		if err := at.Doorbell.NoticeReview(ctx, at.fence.Tenant, fingerprint); err != nil {
+			at.log.Warn("a review was not noticed", "fingerprint", fingerprint, "error", err)
+		}
+	}
+}
+
+// budget takes requests from the limit owner's budget in chunks, so that most calls ask nobody.
+type budget struct {
+	Budgets
+	owner     string
+	left      int
+	unlimited time.Time // until then no limit is known and nobody is asked
+}
+
+const (
+	budgetChunk   = 5
+	budgetRecheck = 2 * time.Second
+)
+
+// take waits for one request of the budget.
+func (b *budget) take(ctx context.Context, at *attempt, live bool) error {
+	activity.RecordHeartbeat(ctx, at.result) // each call outside is a sign of life of its own
+	if b.left > 0 {
+		b.left--
+		return nil
+	}
+	if time.Now().Before(b.unlimited) {
+		return nil
+	}
+	for {
+		granted, wait, err := b.LeaseBudget(ctx, b.owner, budgetChunk, live)
+		if err != nil {
+			return err
+		}
+		if granted < 0 {
+			b.unlimited = time.Now().Add(budgetRecheck)
+			return nil
+		}
+		if granted > 0 {
+			b.left = granted - 1
+			return nil
+		}
+		if err := at.pause(ctx, max(wait, 10*time.Millisecond)); err != nil {
+			return err
+		}
+		if at.leaving() {
+			return acmesync.ErrEpoch // out of time: the attempt ends here and the next one waits on
+		}
+	}
+}

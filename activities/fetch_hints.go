@@ -1,0 +1,175 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"acmesync"
+	"acmesync/acme"
+)
+
+// Again after 2, 10, 60 seconds: a list that lags behind, a record that is not there yet.
+var hintAgain = []time.Duration{2 * time.Second, 10 * time.Second, time.Minute}
+
+// hints reads the records that hints name. While the app is held, hints stay hints: the records would only wait.
+func (l *fetchLane) hints(ctx context.Context) (bool, error) {
+	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
+	if err != nil || len(held) > 0 {
+		return false, err
+	}
+	hints, err := l.Inbox.ClaimHints(ctx, l.fence, hintsAtOnce)
+	if err != nil || len(hints) == 0 {
+		return false, err
+	}
+	leave, err := l.Gate.enter(ctx, l.fence.Tenant, acmesync.Live)
+	if err != nil {
+		return false, err
+	}
+	defer leave()
+	byStream := map[acmesync.Stream][]acmesync.Hint{}
+	for _, h := range hints {
+		byStream[h.Key.Stream] = append(byStream[h.Key.Stream], h)
+	}
+	for stream, named := range byStream {
+		if err := l.readHints(ctx, stream, named); err != nil {
+			return true, err
+		}
+	}
+	return true, l.Holds.Release(ctx, l.fence, acmesync.DependsOnAcme)
+}
+
+// readHints reads one stream's hints by id, at most a batch at a time; several hints of one record are one read.
+func (l *fetchLane) readHints(ctx context.Context, stream acmesync.Stream, hints []acmesync.Hint) error {
+	byID := map[string][]acmesync.Hint{}
+	var ids []string
+	for _, h := range hints {
+		if len(byID[h.Key.AcmeID]) == 0 {
+			ids = append(ids, h.Key.AcmeID)
+		}
+		byID[h.Key.AcmeID] = append(byID[h.Key.AcmeID], h)
+	}
+	for len(ids) > 0 {
+		n := min(len(ids), batchSize)
+		if err := l.readBatch(ctx, stream, ids[:n], byID); err != nil {
+			return err
+		}
+		ids = ids[n:]
+	}
+	return nil
+}
+
+// readBatch reads ids together. A batch that makes a healthy Acme fail three times is halved; one id failing alone parks.
+func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids []string, byID map[string][]acmesync.Hint) error {
+	batch, err := l.batchGet(ctx, stream, ids)
+	if err == nil {
+		return l.settleHints(ctx, stream, ids, batch, byID)
+	}
+	if f := sortFailure(err); !f.sick || !l.healthy(ctx) {
+		return err
+	}
+	if len(ids) > 1 {
+		if err := l.readBatch(ctx, stream, ids[:len(ids)/2], byID); err != nil {
+			return err
+		}
+		return l.readBatch(ctx, stream, ids[len(ids)/2:], byID)
+	}
+	l.log.Error("a record makes Acme fail; it is parked", "stream", stream, "acme_id", ids[0])
+	var ended []acmesync.EndedHint
+	for _, h := range byID[ids[0]] {
+		ended = append(ended, acmesync.EndedHint{Envelope: h.Envelope, Column: acmesync.CountParked, Outcome: acmesync.SourceError})
+	}
+	if stream == acmesync.Contacts {
+		return l.commit(ctx, acmesync.Fetched{Ended: ended})
+	}
+	return l.commit(ctx, acmesync.Fetched{
+		Ended:  ended,
+		Orders: []acmesync.Order{{Action: acmesync.OrderPark, Stream: stream, IDs: ids, Code: acmesync.SourceError}},
+	})
+}
+
+// Suspicion needs more than one failure, and a record alone more than a batch.
+const (
+	batchTries = 3
+	aloneTries = 5
+)
+
+func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []string) (acme.Batch, error) {
+	tries := batchTries
+	if len(ids) == 1 {
+		tries = aloneTries
+	}
+	for try := 1; ; try++ {
+		if err := l.budget.take(ctx, l.attempt, true); err != nil {
+			return acme.Batch{}, err
+		}
+		batch, err := l.acme.BatchGet(ctx, acme.Resource(stream), ids)
+		var fromAcme *acme.Error
+		if err == nil || try == tries || !errors.As(err, &fromAcme) || !fromAcme.Sick || fromAcme.Code == acme.CodeTimeout {
+			return batch, err
+		}
+		if err := l.pause(ctx, time.Duration(try)*100*time.Millisecond); err != nil {
+			return acme.Batch{}, err
+		}
+	}
+}
+
+// settleHints ends the hints that this read satisfied and puts the others off.
+func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, ids []string, batch acme.Batch, byID map[string][]acmesync.Hint) error {
+	contacts, err := l.contactsOf(ctx, stream, batch.Items)
+	if err != nil {
+		return err
+	}
+	r := l.fetched(stream, acmesync.ByHint, acmesync.Live, batch.Items, contacts, nil)
+	for _, item := range batch.Items {
+		settleFound(&r, item, byID[item.ID])
+	}
+	if err := l.settleMissing(ctx, &r, stream, batch.Missing, byID); err != nil {
+		return err
+	}
+	return l.commit(ctx, r)
+}
+
+// settleFound: a hint that names a version is satisfied by that version or a newer one only.
+func settleFound(r *acmesync.Fetched, item acme.Item, hints []acmesync.Hint) {
+	column := acmesync.CountDone
+	for _, h := range hints {
+		if h.Version > item.Version && h.Tries < len(hintAgain) {
+			r.Later = append(r.Later, acmesync.LaterHint{Envelope: h.Envelope, After: hintAgain[h.Tries]})
+			continue
+		}
+		r.Ended = append(r.Ended, acmesync.EndedHint{Envelope: h.Envelope, Column: column})
+		column = acmesync.CountSuperseded
+	}
+}
+
+// settleMissing: a record that is not there is a tombstone if it was known, or not there three times.
+func (l *fetchLane) settleMissing(ctx context.Context, r *acmesync.Fetched, stream acmesync.Stream, missing []string, byID map[string][]acmesync.Hint) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	entries, err := l.Ledger.Ledger(ctx, l.fence, stream, missing)
+	if err != nil {
+		return err
+	}
+	gone := acmesync.Order{Action: acmesync.OrderGone, Stream: stream}
+	for _, id := range missing {
+		entry, known := entries[id]
+		column := acmesync.CountDone
+		for _, h := range byID[id] {
+			if !known && h.Tries < len(hintAgain)-1 {
+				r.Later = append(r.Later, acmesync.LaterHint{Envelope: h.Envelope, After: hintAgain[h.Tries]})
+				continue
+			}
+			r.Ended = append(r.Ended, acmesync.EndedHint{Envelope: h.Envelope, Column: column, Outcome: acmesync.EndedGone})
+			column = acmesync.CountSuperseded
+		}
+		if known && entry.State != acmesync.Deleted {
+			gone.IDs = append(gone.IDs, id)
+		}
+	}
+	if len(gone.IDs) > 0 {
+		r.Orders = append(r.Orders, gone)
+	}
+	return nil
+}

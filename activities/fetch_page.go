@@ -1,0 +1,248 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"acmesync"
+	"acmesync/acme"
+)
+
+// overlap is how much of what was read last is read again: records committed late in Acme with an earlier time.
+const overlap = 5 * time.Second
+
+// Poll intervals: short while webhooks have not proven themselves, long when they have.
+const (
+	pollUnproven = time.Minute
+	defaultPage  = 200
+)
+
+// page reads one page of a stream and commits its rows with the position.
+func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
+	priority := acmesync.Live
+	if !p.Backfilled {
+		priority = acmesync.Backfill
+	}
+	leave, err := l.Gate.enter(ctx, l.fence.Tenant, priority)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := l.budget.take(ctx, l.attempt, priority == acmesync.Live); err != nil {
+		return err
+	}
+	answer, err := l.acme.List(ctx, acme.Resource(p.Stream), l.query(p))
+	if err != nil {
+		return l.pageFailed(ctx, p, err)
+	}
+	contacts, err := l.contactsOf(ctx, p.Stream, answer.Items)
+	if err != nil {
+		return err
+	}
+	next := advance(p, answer)
+	next.PollAfter = 0
+	if !next.Walking {
+		next.PollAfter = l.pollInterval()
+	}
+	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, answer.Items, contacts, &next)); err != nil {
+		return err
+	}
+	return l.Holds.Release(ctx, l.fence, acmesync.DependsOnAcme)
+}
+
+func (l *fetchLane) query(p acmesync.Position) acme.ListQuery {
+	q := acme.ListQuery{Limit: l.tenant.Config.PageSize, IncludeDeleted: true}
+	if q.Limit == 0 {
+		q.Limit = defaultPage
+	}
+	if p.PageLimit > 0 {
+		q.Limit = min(q.Limit, p.PageLimit)
+	}
+	if p.Walking && p.Cursor != "" {
+		q.Cursor = p.Cursor
+		return q
+	}
+	if p.WatermarkAt != nil {
+		q.UpdatedSince = *p.WatermarkAt
+	}
+	return q
+}
+
+// advance moves a position past a page that is about to be committed. The watermark follows the records, but never past
+// Acme's own clock less the overlap: a record dated beyond that is read again by every poll until the clock has passed it.
+func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
+	next := p
+	next.PageLimit, next.PageFailures = 0, 0
+	next.Cursor, next.Walking = answer.NextCursor, answer.NextCursor != ""
+	latest := answer.Date.Add(-overlap)
+	for _, item := range answer.Items {
+		if item.ID == "" || item.UpdatedAt.After(latest) {
+			continue
+		}
+		if next.WatermarkAt == nil || item.UpdatedAt.After(*next.WatermarkAt) {
+			at := item.UpdatedAt
+			next.WatermarkAt, next.WatermarkID = &at, item.ID
+		}
+	}
+	if !next.Walking {
+		next.Backfilled = true
+		if next.WatermarkAt == nil { // an empty account: nothing before this moment will be missed
+			next.WatermarkAt = &latest
+		}
+	}
+	return next
+}
+
+func (l *fetchLane) pollInterval() time.Duration {
+	if s := l.tenant.Config.PollSeconds; s > 0 {
+		return time.Duration(s) * time.Second
+	}
+	return pollUnproven
+}
+
+// fetched makes rows of what a read brought. Contacts are kept as people; records of the other streams go to the deliver lane.
+func (l *fetchLane) fetched(stream acmesync.Stream, way acmesync.Way, priority acmesync.Priority, items []acme.Item,
+	contacts []acmesync.Person, next *acmesync.Position,
+) acmesync.Fetched {
+	r := acmesync.Fetched{Position: next, People: contacts}
+	if stream == acmesync.Contacts {
+		r.People = append(r.People, l.peopleOf(items)...)
+		return r
+	}
+	if len(items) == 0 {
+		return r
+	}
+	ids := make([]string, 0, len(items))
+	for _, item := range items {
+		if item.ID != "" {
+			ids = append(ids, item.ID)
+		}
+	}
+	r.Pages = []acmesync.NewPage{{
+		Stream: stream, Way: way, Priority: priority, IDs: ids, Records: len(items), Body: acme.JoinItems(items),
+	}}
+	return r
+}
+
+// pageFailed decides about a page that did not come: a lost cursor starts again at the watermark, a page that makes a
+// healthy Acme fail is narrowed down, anything else is the table's.
+func (l *fetchLane) pageFailed(ctx context.Context, p acmesync.Position, err error) error {
+	f := sortFailure(err)
+	switch {
+	case f.verdict() == restart:
+		return l.restartAtWatermark(ctx, p, err)
+	case f.sick && l.healthy(ctx):
+		return l.narrow(ctx, p, err)
+	}
+	return err
+}
+
+// restartAtWatermark lets go of a refused cursor. A cursor that is refused again and again without the watermark moving
+// would restart for ever: then the stream is held like any other fault, and tried again later.
+func (l *fetchLane) restartAtWatermark(ctx context.Context, p acmesync.Position, err error) error {
+	if !p.Walking || p.Cursor == "" {
+		return err
+	}
+	p.Cursor, p.Walking, p.PollAfter = "", false, 0
+	p.PageFailures++
+	if p.PageFailures > maxRestarts {
+		p.PageFailures = 0
+		if saveErr := l.Inbox.SavePosition(ctx, l.fence, p); saveErr != nil {
+			return saveErr
+		}
+		return err
+	}
+	return l.Inbox.SavePosition(ctx, l.fence, p)
+}
+
+// maxRestarts is how often a walk begins again at the watermark before it is held for a while.
+const maxRestarts = 5
+
+// healthy asks whether Acme answers something else: then it is the record, not Acme.
+func (l *fetchLane) healthy(ctx context.Context) bool {
+	if l.budget.take(ctx, l.attempt, true) != nil {
+		return false
+	}
+	_, err := l.acme.Account(ctx)
+	return err == nil
+}
+
+// failuresBeforeNarrowing is how often a page may fail beside a healthy Acme before it is suspected.
+const failuresBeforeNarrowing = 3
+
+// narrow reads a suspect page at 50 records, then one by one. A single record that cannot be read parks as a range, and
+// the watermark moves past it.
+func (l *fetchLane) narrow(ctx context.Context, p acmesync.Position, err error) error {
+	p.PageFailures++
+	p.PollAfter = 200 * time.Millisecond
+	if p.PageFailures < failuresBeforeNarrowing {
+		return l.Inbox.SavePosition(ctx, l.fence, p)
+	}
+	p.PageFailures = 0
+	switch {
+	case p.PageLimit == 0 || p.PageLimit > 50:
+		p.PageLimit = 50
+	case p.PageLimit > 1:
+		p.PageLimit = 1
+	default:
+		return l.stepOver(ctx, p, err)
+	}
+	return l.Inbox.SavePosition(ctx, l.fence, p)
+}
+
+// stepOver finds the moment of the record Acme cannot answer, by asking for one record from ever closer moments on, and
+// parks the range there. Acme's times have milliseconds: records of the very same one are in the range too.
+func (l *fetchLane) stepOver(ctx context.Context, p acmesync.Position, cause error) error {
+	var low time.Time // fails
+	if p.WatermarkAt != nil {
+		low = *p.WatermarkAt
+	}
+	account, err := l.readsFrom(ctx, p.Stream, time.Now().Add(time.Hour)) // nothing is there: it must succeed
+	if err != nil {
+		return err
+	}
+	if !account {
+		return cause
+	}
+	high := time.Now().Add(time.Hour)
+	if low.IsZero() {
+		low = time.Unix(0, 0)
+	}
+	for high.Sub(low) > time.Millisecond {
+		middle := low.Add(high.Sub(low) / 2).Truncate(time.Millisecond)
+		if !middle.After(low) {
+			break
+		}
+		good, err := l.readsFrom(ctx, p.Stream, middle)
+		if err != nil {
+			return err
+		}
+		if good {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	p.WatermarkAt, p.WatermarkID = &high, ""
+	p.Cursor, p.Walking, p.PollAfter, p.PageFailures = "", false, 0, 0
+	l.log.Error("a record makes Acme fail; its range is parked", "stream", p.Stream, "from", low)
+	return l.commit(ctx, acmesync.Fetched{Position: &p, Parked: []acmesync.ParkedRecord{{
+		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RangePrefix + low.UTC().Format(time.RFC3339Nano)},
+		Fault: acmesync.Fault{Code: acmesync.SourceError, Field: "list",
+			Message: "Acme fails whenever a record changed at this moment is in the list. Ask Acme's support, then retry."},
+	}}})
+}
+
+// readsFrom asks for one record from a moment on. The page's own limit of one makes the answer cheap.
+func (l *fetchLane) readsFrom(ctx context.Context, stream acmesync.Stream, from time.Time) (bool, error) {
+	if err := l.budget.take(ctx, l.attempt, true); err != nil {
+		return false, err
+	}
+	_, err := l.acme.List(ctx, acme.Resource(stream), acme.ListQuery{UpdatedSince: from, Limit: 1, IncludeDeleted: true})
+	var fromAcme *acme.Error
+	if errors.As(err, &fromAcme) && fromAcme.Sick {
+		return false, nil
+	}
+	return err == nil, err
+}

@@ -1,0 +1,111 @@
+package activities
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"acmesync"
+	"acmesync/acme"
+)
+
+// batchSize is how many ids Acme takes in one batch get.
+const batchSize = 200
+
+// contactsOf reads the contacts that records name and nobody has read yet: they are committed with the page.
+func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, items []acme.Item) ([]acmesync.Person, error) {
+	if stream != acmesync.Appointments {
+		return nil, nil // a touch-point counts without its contact
+	}
+	seen := map[string]bool{}
+	var ids []string
+	for _, item := range items {
+		for _, id := range item.ContactIDs {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	var people []acmesync.Person
+	for depth := 0; len(ids) > 0 && depth < maxMergeDepth; depth++ {
+		unknown, err := l.People.UnknownContacts(ctx, l.fence, ids)
+		if err != nil {
+			return nil, err
+		}
+		found, err := l.readContacts(ctx, unknown)
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, found...)
+		ids = ids[:0:0]
+		for _, p := range found {
+			if p.MergedInto != "" && !seen[p.MergedInto] {
+				seen[p.MergedInto] = true
+				ids = append(ids, p.MergedInto)
+			}
+		}
+	}
+	return people, nil
+}
+
+// maxMergeDepth bounds how far a chain of merged contacts is followed.
+const maxMergeDepth = 5
+
+func (l *fetchLane) readContacts(ctx context.Context, ids []string) ([]acmesync.Person, error) {
+	var people []acmesync.Person
+	for len(ids) > 0 {
+		n := min(len(ids), batchSize)
+		if err := l.budget.take(ctx, l.attempt, true); err != nil {
+			return nil, err
+		}
+		batch, err := l.acme.BatchGet(ctx, acme.Contacts, ids[:n])
+		if err != nil {
+			return nil, err
+		}
+		people = append(people, l.peopleOf(batch.Items)...)
+		ids = ids[n:]
+	}
+	return people, nil
+}
+
+// peopleOf makes people of contacts. One that cannot be read is left out: events are delivered without it.
+func (l *fetchLane) peopleOf(items []acme.Item) []acmesync.Person {
+	people := make([]acmesync.Person, 0, len(items))
+	for _, item := range items {
+		contact, err := acme.DecodeContact(item.Raw)
+		if err != nil {
+			l.log.Warn("a contact cannot be read", "error", err)
+			continue
+		}
+		p := acmesync.Person{
+			Kind: acmesync.ContactPerson, ID: contact.ID, Version: contact.Version, Hash: hashOf(item.Raw),
+			MergedInto: contact.MergedInto, Body: item.Raw,
+		}
+		if len(contact.Emails) > 0 {
+			p.Email = contact.Emails[0]
+		}
+		people = append(people, p)
+	}
+	return people
+}
+
+// hashOf is 128 bits of SHA-256 over all parts, each with its length, in a UUID's form.
+func hashOf(parts ...[]byte) string {
+	h := sha256.New()
+	for _, p := range parts {
+		n := len(p)
+		_, _ = h.Write([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) // a hash takes everything
+		_, _ = h.Write(p)
+	}
+	var sum [sha256.Size]byte
+	h.Sum(sum[:0])
+	var out [36]byte
+	hex.Encode(out[0:8], sum[0:4])
+	hex.Encode(out[9:13], sum[4:6])
+	hex.Encode(out[14:18], sum[6:8])
+	hex.Encode(out[19:23], sum[8:10])
+	hex.Encode(out[24:36], sum[10:16])
+	out[8], out[13], out[18], out[23] = '-', '-', '-', '-'
+	return string(out[:])
+}

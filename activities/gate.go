@@ -1,0 +1,102 @@
+package activities
+
+import (
+	"context"
+	"sync"
+
+	"acmesync"
+)
+
+// Gate shares a worker's capacity: each page takes a permit, live before backfill, tenants in turn. A tenant with a
+// long backfill waits behind every tenant that waits for its first page.
+type Gate struct {
+	mu     sync.Mutex
+	free   int
+	queues [2]queue // by priority
+}
+
+// NewGate makes a gate with a number of permits: pages in work at the same time in this process.
+func NewGate(permits int) *Gate { return &Gate{free: permits} }
+
+// queue hands out turns tenant by tenant.
+type queue struct {
+	order   []acmesync.TenantID
+	waiting map[acmesync.TenantID][]chan struct{}
+}
+
+func (q *queue) push(t acmesync.TenantID, turn chan struct{}) {
+	if q.waiting == nil {
+		q.waiting = map[acmesync.TenantID][]chan struct{}{}
+	}
+	if len(q.waiting[t]) == 0 {
+		q.order = append(q.order, t)
+	}
+	q.waiting[t] = append(q.waiting[t], turn)
+}
+
+func (q *queue) pop() chan struct{} {
+	for len(q.order) > 0 {
+		t := q.order[0]
+		q.order = q.order[1:]
+		turns := q.waiting[t]
+		if len(turns) == 0 {
+			delete(q.waiting, t)
+			continue
+		}
+		turn := turns[0]
+		if q.waiting[t] = turns[1:]; len(turns) > 1 {
+			q.order = append(q.order, t)
+		} else {
+			delete(q.waiting, t)
+		}
+		return turn
+	}
+	return nil
+}
+
+func (q *queue) drop(t acmesync.TenantID, turn chan struct{}) bool {
+	for i, w := range q.waiting[t] {
+		if w == turn {
+			q.waiting[t] = append(q.waiting[t][:i:i], q.waiting[t][i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// enter waits for a permit; the answer gives it back.
+func (g *Gate) enter(ctx context.Context, t acmesync.TenantID, p acmesync.Priority) (leave func(), err error) {
+	g.mu.Lock()
+	if g.free > 0 {
+		g.free--
+		g.mu.Unlock()
+		return g.leave, nil
+	}
+	turn := make(chan struct{})
+	g.queues[p].push(t, turn)
+	g.mu.Unlock()
+	select {
+	case <-turn:
+		return g.leave, nil
+	case <-ctx.Done():
+		g.mu.Lock()
+		waited := g.queues[p].drop(t, turn)
+		g.mu.Unlock()
+		if !waited { // the permit came at the same moment
+			g.leave()
+		}
+		return nil, ctx.Err()
+	}
+}
+
+func (g *Gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for p := range g.queues {
+		if turn := g.queues[p].pop(); turn != nil {
+			close(turn)
+			return
+		}
+	}
+	g.free++
+}

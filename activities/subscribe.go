@@ -1,0 +1,82 @@
+package activities
+
+import (
+	"context"
+	"time"
+
+	"acmesync/acme"
+)
+
+// lookAgain is how often a subscription is looked at: Acme disables one after repeated failures of ours.
+const lookAgain = 5 * time.Minute
+
+// subscribe makes sure that Acme tells us about changes, where it can reach us at all.
+func (l *fetchLane) subscribe(ctx context.Context) error {
+	if l.PublicURL == "" {
+		return nil
+	}
+	id, due, err := l.Cleanups.SubscriptionDue(ctx, l.fence)
+	if err != nil || !due {
+		return err
+	}
+	if id != "" {
+		alive, err := l.subscriptionAlive(ctx, id)
+		if err != nil {
+			return err
+		}
+		if alive {
+			return l.Cleanups.CommitSubscription(ctx, l.fence, id, "", lookAgain)
+		}
+	}
+	if err := l.budget.take(ctx, l.attempt, true); err != nil {
+		return err
+	}
+	url := l.PublicURL + "/hooks/acme/" + l.connection.HookEndpoint
+	made, err := l.acme.Subscribe(ctx, url, []string{"*"})
+	if err != nil {
+		return err
+	}
+	if err := l.Cleanups.CommitSubscription(ctx, l.fence, made.ID, made.Secret, lookAgain); err != nil {
+		return err
+	}
+	return l.dropStrays(ctx, url, made.ID)
+}
+
+func (l *fetchLane) subscriptionAlive(ctx context.Context, id string) (bool, error) {
+	if err := l.budget.take(ctx, l.attempt, true); err != nil {
+		return false, err
+	}
+	s, err := l.acme.Subscription(ctx, id)
+	if acme.KindOf(err) == acme.KindGone {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if s.Status == "active" {
+		return true, nil
+	}
+	l.log.Warn("Acme had disabled the webhook subscription", "reason", s.DisabledReason)
+	return false, nil
+}
+
+// dropStrays removes subscriptions of ours that nobody remembers: one whose answer was lost, one that was disabled.
+// Their deliveries would be signed with a secret we do not have.
+func (l *fetchLane) dropStrays(ctx context.Context, url, keep string) error {
+	if err := l.budget.take(ctx, l.attempt, true); err != nil {
+		return err
+	}
+	all, err := l.acme.Subscriptions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
+		if s.URL != url || s.ID == keep {
+			continue
+		}
+		if err := l.acme.Unsubscribe(ctx, s.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
