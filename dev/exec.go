@@ -43,7 +43,7 @@ func execute(ctx context.Context, args []string) (err error) {
 	env := s.Env
 	env = append(env, "TEST_DEV_BIN="+s.Self, "TEST_TEMPORAL_BIN="+s.Self)
 
-	cluster := &postgres.Cluster{Data: filepath.Join(scratch.Dir, "postgres"), Port: free[0], Fast: true,
+	cluster := &postgres.Cluster{Data: filepath.Join(scratch.Data(), "postgres"), Port: free[0], Fast: true,
 		Source: postgres.Source{Chosen: s.Env.Get("DEV_POSTGRES_HOME"), Checkout: s.Root, Fetch: s.Fetch}}
 	if err := cluster.Prepare(ctx, s.Supervisor); err != nil {
 		return err
@@ -51,7 +51,7 @@ func execute(ctx context.Context, args []string) (err error) {
 	database := s.Supervisor.Start(cluster.Program())
 	defer database.Stop()
 	if *withTemporal {
-		server := s.Supervisor.Start(stack.Temporal(s.Self, filepath.Join(scratch.Dir, "temporal.db"), free[1], 0, s.Env))
+		server := s.Supervisor.Start(stack.Temporal(s.Self, filepath.Join(scratch.Data(), "temporal.db"), free[1], 0, s.Env, s.HTTP))
 		defer server.Stop()
 		if err := server.WaitReady(ctx); err != nil {
 			return err

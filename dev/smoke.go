@@ -34,7 +34,7 @@ func smoke(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.Data, s.Alone = scratch.Dir, true
+	s.Data, s.Alone = scratch.Data(), true
 	defer func() {
 		s.Stop()
 		err = errors.Join(err, scratch.Close())

@@ -65,36 +65,43 @@ func (s *Stack) sandbox(half string, port int) process.Program {
 }
 
 func (s *Stack) temporal() process.Program {
-	return Temporal(s.Self, filepath.Join(s.Data, "temporal", "temporal.db"), s.Ports.Temporal, s.Ports.TemporalUI, s.Env)
+	return Temporal(s.Self, filepath.Join(s.Data, "temporal", "temporal.db"), s.Ports.Temporal, s.Ports.TemporalUI, s.Env, s.HTTP)
 }
 
 // Temporal runs this same binary as a Temporal server; self is where it lies.
-func Temporal(self, file string, port, uiPort int, env Environment) process.Program {
+func Temporal(self, file string, port, uiPort int, env Environment, client *http.Client) process.Program {
 	return process.Program{
 		Name: "temporal", Path: self,
-		Args:  []string{"temporal", "--db", file, "--port", strconv.Itoa(port), "--ui-port", strconv.Itoa(uiPort)},
-		Env:   env.without("TEMPORAL_"),
-		Ready: func(ctx context.Context) error { return ready.Serving(ctx, ports.Address(port)) },
+		Args: []string{"temporal", "--db", file, "--port", strconv.Itoa(port), "--ui-port", strconv.Itoa(uiPort)},
+		Env:  env.without("TEMPORAL_"),
+		Ready: func(ctx context.Context) error {
+			if err := ready.Serving(ctx, ports.Address(port)); err != nil || uiPort == 0 {
+				return err
+			}
+			return answers(ctx, client, local(uiPort)+"/healthz")
+		},
 	}
 }
 
 // answers is ready once the URL answers 200.
 func (s *Stack) answers(url string) func(context.Context) error {
-	return func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-		defer cancel()
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return fmt.Errorf("build the health request: %w", err)
-		}
-		response, err := s.HTTP.Do(request)
-		if err != nil {
-			return err
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s answers %s", url, response.Status)
-		}
-		return nil
+	return func(ctx context.Context) error { return answers(ctx, s.HTTP, url) }
+}
+
+func answers(ctx context.Context, client *http.Client, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("build the health request: %w", err)
 	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, response.Status)
+	}
+	return nil
 }

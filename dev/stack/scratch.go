@@ -36,9 +36,15 @@ func NewScratch() (*Scratch, error) {
 	return &Scratch{Dir: dir, held: held}, nil
 }
 
+// Data is where a stack's data goes: below the folder, whose own lock is held here.
+func (s *Scratch) Data() string { return filepath.Join(s.Dir, "data") }
+
 // Close throws the folder away.
 func (s *Scratch) Close() error {
-	err := forget(s.Dir)
+	err := forget(s.Data())
+	if errDir := os.RemoveAll(s.Dir); err == nil && errDir != nil {
+		err = fmt.Errorf("remove the temporary folder: %w", errDir)
+	}
 	_ = s.held.Close()
 	return err
 }
