@@ -2,6 +2,7 @@ package calendar
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -185,16 +186,19 @@ func (p *params) refuse(field, code string) {
 }
 
 func (p *params) limit() int {
-	v := p.values.Get("limit")
-	if v == "" {
+	if p.values.Get("limit") == "" {
 		return defaultLimit
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < 1 {
-		p.refuse("limit", "out_of_range")
-		return defaultLimit
+	return min(p.number("limit", 1, math.MaxInt), maxLimit)
+}
+
+func (p *params) number(name string, low, high int) int {
+	n, err := strconv.Atoi(p.values.Get(name))
+	if err != nil || n < low || n > high {
+		p.refuse(name, "out_of_range")
+		return low
 	}
-	return min(n, maxLimit)
+	return n
 }
 
 func (p *params) instant(name string) *int64 {

@@ -130,15 +130,14 @@ func (s *Sandbox) newWorkspace(id, name, zone, token string, users []app.User) (
 		entries:  map[string]*entry{}, cells: map[cellKey]*cell{},
 	}
 	w.faults.Store(&Faults{})
-	for _, u := range users {
-		loc, err := s.zones.load(u.TimeZone)
-		if err != nil {
+	for i, u := range users {
+		if _, err := s.zones.load(u.TimeZone); err != nil {
 			return nil, errNoTimeZone
 		}
 		if u.ID == "" || w.userByID[u.ID] != nil {
 			return nil, errInvalidUser
 		}
-		w.userByID[u.ID] = &person{User: u, zone: loc}
+		w.userByID[u.ID] = &person{User: u, colour: i%8 + 1}
 	}
 	return w, nil
 }

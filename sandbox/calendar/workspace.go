@@ -36,7 +36,7 @@ type workspace struct {
 // person is a user with what the pages need of them.
 type person struct {
 	app.User
-	zone *time.Location
+	colour int // 1 to 8
 }
 
 // entry is an event, or with number 0 the tombstone of one.
