@@ -14,7 +14,7 @@ import (
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	var ahead atomic.Int64
-	s := start(t, crm.Config{DataDir: t.TempDir(), Seed: 7, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	s := start(t, crm.Config{DataDir: t.TempDir(), Seed: 7, Businesses: smallest(), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 	s.patch("coral-realty", map[string]any{"webhooks": map[string]any{"timeout_ms": 2000, "backoff_ms": 20, "retries": 10, "disable_after": 5}})
 	const id = "coral-realty"
 	acmetest.Run(t, acmetest.Target{

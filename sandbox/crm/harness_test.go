@@ -8,12 +8,14 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"acmesync/acme"
+	"acmesync/sandbox/business"
 	"acmesync/sandbox/crm"
 	"acmesync/sandbox/crm/accounts"
 	"acmesync/sandbox/crm/manifest"
@@ -40,6 +42,9 @@ func start(t *testing.T, cfg crm.Config) *sandbox {
 	})
 	return &sandbox{t: t, url: server.URL}
 }
+
+// smallest is the business that starts fastest.
+func smallest() []business.Business { return business.All()[2:] }
 
 // as reports to another test.
 func (s *sandbox) as(t *testing.T) *sandbox { return &sandbox{t: t, url: s.url} }
@@ -85,7 +90,7 @@ func (s *sandbox) call(method, path, key string, body any, headers ...string) an
 
 func (s *sandbox) admin(method, path string, body, out any) {
 	s.t.Helper()
-	got := s.call(method, "/admin/accounts/"+path, "", body)
+	got := s.call(method, strings.TrimSuffix("/admin/accounts/"+path, "/"), "", body)
 	require.Less(s.t, got.status, 300, "%s", got.body)
 	if out != nil {
 		require.NoError(s.t, json.Unmarshal(got.body, out))

@@ -31,7 +31,8 @@ type Config struct {
 	RateLimit  string        // "100/10s" for every account; empty: as each account has it, none at first
 	CursorLife time.Duration // zero: 15 minutes
 
-	Now func() time.Time // Acme's clock; nil: the machine's
+	Now        func() time.Time    // Acme's clock; nil: the machine's
+	Businesses []business.Business // made at the first start; nil: all three
 }
 
 // Sandbox is Acme with its data open. Webhooks go out from Open on.
@@ -101,7 +102,11 @@ func settle(registry *accounts.Registry, cfg Config) error {
 		}
 		registry.Defaults.RateLimit = limit
 	}
-	for _, b := range business.All() {
+	businesses := cfg.Businesses
+	if businesses == nil {
+		businesses = business.All()
+	}
+	for _, b := range businesses {
 		if _, found := registry.Get(b.ID); found {
 			continue
 		}
