@@ -89,9 +89,9 @@ func TestCluster(t *testing.T) {
 		c := cluster(t, filepath.Join(t.TempDir(), "postgres"))
 		run(t, c)
 		db := open(t, c.URL(postgres.Superuser, "postgres"))
-		const rights = `SELECT concat_ws(' ', rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin) FROM pg_roles WHERE rolname = `
-		require.Equal(t, "f f t t t", one(t, db, rights+"'acmesync_owner'"))
-		require.Equal(t, "f f f f t", one(t, db, rights+"'acmesync_app'"))
+		const rights = `SELECT concat_ws('-', rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin) FROM pg_roles WHERE rolname = `
+		require.Equal(t, "f-f-t-t-t", one(t, db, rights+"'acmesync_owner'"))
+		require.Equal(t, "f-f-f-f-t", one(t, db, rights+"'acmesync_app'"))
 		require.Equal(t, "acmesync_owner", one(t, db, `SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'acmesync'`))
 		require.Equal(t, "200", one(t, db, "SHOW max_connections"))
 		require.Empty(t, one(t, db, "SHOW unix_socket_directories"))

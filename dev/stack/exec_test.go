@@ -3,7 +3,6 @@ package stack_test
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -62,6 +61,6 @@ func TestExec(t *testing.T) {
 		t.Parallel()
 		d := start(t, nil, "exec")
 		require.Equal(t, 1, d.end(t))
-		require.True(t, strings.Contains(d.out.String(), "dev exec needs a command"))
+		require.Contains(t, d.out.String(), "dev exec needs a command")
 	})
 }

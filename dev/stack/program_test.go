@@ -55,7 +55,7 @@ var programs = sync.OnceValues(func() (string, error) {
 type dev struct {
 	*exec.Cmd
 	out   *transcript
-	ended chan error
+	ended chan struct{}
 }
 
 // transcript is what a program has written so far.
@@ -81,12 +81,15 @@ func start(t *testing.T, env []string, args ...string) *dev {
 	t.Helper()
 	bin, err := devBinary()
 	require.NoError(t, err)
-	d := &dev{Cmd: exec.Command(bin, args...), out: &transcript{}, ended: make(chan error, 1)}
+	d := &dev{Cmd: exec.Command(bin, args...), out: &transcript{}, ended: make(chan struct{})}
 	d.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "DEV_POSTGRES_HOME=" + os.Getenv("DEV_POSTGRES_HOME")}, env...)
 	d.Stdout, d.Stderr = d.out, d.out
 	d.WaitDelay = time.Second
 	require.NoError(t, d.Start())
-	go func() { d.ended <- d.Wait() }()
+	go func() {
+		_ = d.Wait() // how it ended is in ProcessState
+		close(d.ended)
+	}()
 	t.Cleanup(func() {
 		_ = d.Process.Kill()
 		if t.Failed() {
@@ -114,8 +117,8 @@ func (d *dev) end(t *testing.T) int {
 	}
 }
 
-// runningStack is a stack with ports and data of its own, made of stand-ins.
-func runStack(t *testing.T, data string, env ...string) (*dev, map[string]int) {
+// runStack runs a stack with ports and data of its own, made of stand-ins.
+func runStack(t *testing.T, data string) (*dev, map[string]int) {
 	t.Helper()
 	bin, err := programs()
 	require.NoError(t, err)
@@ -123,6 +126,7 @@ func runStack(t *testing.T, data string, env ...string) (*dev, map[string]int) {
 	free, err := ports.Free(len(names))
 	require.NoError(t, err)
 	at := map[string]int{}
+	var env []string
 	for i, name := range names {
 		at[name] = free[i]
 		env = append(env, "ACMESYNC_PORT_"+name+"="+strconv.Itoa(free[i]))

@@ -11,9 +11,10 @@ func settings() dynamicconfig.StaticClient {
 		queriesPerSecond  = 100_000
 	)
 	return dynamicconfig.StaticClient{
-		dynamicconfig.TransferProcessorMaxPollRPS.Key():   pollsPerSecond,
-		dynamicconfig.TimerProcessorMaxPollRPS.Key():      pollsPerSecond,
-		dynamicconfig.VisibilityProcessorMaxPollRPS.Key(): pollsPerSecond,
+		dynamicconfig.ForceSearchAttributesCacheRefreshOnRead.Key(): true, // a search attribute is good as soon as it is made
+		dynamicconfig.TransferProcessorMaxPollRPS.Key():             pollsPerSecond,
+		dynamicconfig.TimerProcessorMaxPollRPS.Key():                pollsPerSecond,
+		dynamicconfig.VisibilityProcessorMaxPollRPS.Key():           pollsPerSecond,
 
 		dynamicconfig.FrontendRPS.Key():                                  requestsPerSecond,
 		dynamicconfig.FrontendMaxNamespaceRPSPerInstance.Key():           requestsPerSecond,
