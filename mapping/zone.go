@@ -42,22 +42,25 @@ func (z *zones) load(name string) (*time.Location, bool) {
 
 // resolve finds the instant at which clocks in the zone show the wall-clock time, given as that time in UTC.
 //
-// It walks the zone's periods from before any instant in question and takes the first in which the time
-// occurs. A time that falls between two periods occurs in none and gets the offset of the earlier one. Both are RFC 5545's
-// rules; time.Date promises neither.
+// It tries the offset in use before any instant in question, then the one in use after them all. A time that occurs
+// twice does so first with the earlier offset. One that never occurs is read with the earlier offset nevertheless.
+// Both are RFC 5545's rules; time.Date promises neither. Time.ZoneBounds is no way to walk from change to
+// change: on the last day of leap years from 2040 on it answers an end that is not after the instant.
 func resolve(wall time.Time, zone *time.Location) time.Time {
-	at := wall.Add(-24 * time.Hour).In(zone) // no offset was ever as large
-	for {
-		_, end := at.ZoneBounds()
-		found := wall.Add(-offset(at))
-		if end.IsZero() || found.Before(end) || wall.Add(-offset(end)).Before(end) {
-			return found
-		}
-		at = end
+	const reach = 16 * time.Hour // no zone was ever as far from UTC
+	before := offset(wall.Add(-reach), zone)
+	first := wall.Add(-before)
+	if offset(first, zone) == before {
+		return first
 	}
+	after := offset(wall.Add(reach), zone)
+	if second := wall.Add(-after); offset(second, zone) == after {
+		return second
+	}
+	return first
 }
 
-func offset(at time.Time) time.Duration {
-	_, seconds := at.Zone()
+func offset(at time.Time, zone *time.Location) time.Duration {
+	_, seconds := at.In(zone).Zone()
 	return time.Duration(seconds) * time.Second
 }
