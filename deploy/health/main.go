@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,8 +22,13 @@ func main() {
 }
 
 func ask(url string) error {
-	client := http.Client{Timeout: 3 * time.Second}
-	response, err := client.Get(url)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := new(http.Client).Do(request)
 	if err != nil {
 		return err
 	}
