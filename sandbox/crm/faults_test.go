@@ -38,7 +38,6 @@ func TestFaults(t *testing.T) {
 		"a storm may say nothing":      {map[string]any{"storm_429": map[string]any{}}, http.StatusTooManyRequests, ""},
 		"the edge answers in HTML":     {map[string]any{"html_502": true}, http.StatusBadGateway, ""},
 		"a bad page fails at its turn": {map[string]any{"bad_page": 1}, http.StatusInternalServerError, ""},
-		"every request can fail":       {map[string]any{"rate_5xx": 1}, http.StatusInternalServerError, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,6 +52,18 @@ func TestFaults(t *testing.T) {
 		})
 	}
 
+	t.Run("a share of requests fails, repeatably", func(t *testing.T) {
+		t.Parallel()
+		s := s.as(t)
+		_, key := fresh(t, s, map[string]any{"rate_5xx": 0.5})
+		failed := 0
+		for range 60 {
+			if s.call(http.MethodGet, "/v1/account", key, nil).status >= 500 {
+				failed++
+			}
+		}
+		require.InDelta(t, 30, failed, 20)
+	})
 	t.Run("a cut page never looks whole", func(t *testing.T) {
 		t.Parallel()
 		s := s.as(t)

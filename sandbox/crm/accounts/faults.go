@@ -15,7 +15,7 @@ type Faults struct {
 
 	Down                  bool          `json:"down"`                     // every request is answered 503
 	LatencyMS             int           `json:"latency_ms"`               // added to every request
-	Rate5xx               float64       `json:"rate_5xx"`                 // share of requests answered 500, 502 or 503
+	Rate5xx               float64       `json:"rate_5xx"`                 // share of requests answered 500 or 503
 	Storm429              *Storm        `json:"storm_429"`                // every request is answered 429
 	HTML502               bool          `json:"html_502"`                 // every request is answered by the edge, in HTML
 	TokenRevoked          bool          `json:"token_revoked"`            // the API key is refused

@@ -32,6 +32,7 @@ type appointmentForm struct {
 	Problem              *accounts.Refusal
 	Users                []*acme.User
 	Contacts             []*acme.Contact
+	With                 []*acme.Contact // those of ContactIDs that exist
 	Statuses             []acme.AppointmentStatus
 }
 
@@ -92,6 +93,11 @@ func (p *Pages) appointmentPage(v *visit, status int, f appointmentForm) error {
 	f.Users, f.Contacts = v.account.Users(), v.account.Contacts("", mostContacts)
 	f.Statuses = []acme.AppointmentStatus{acme.Scheduled, acme.Completed, acme.Canceled, acme.NoShow}
 	f.TimeZone = cmp.Or(f.TimeZone, v.user.TimeZone)
+	for _, id := range contactIDs(f.ContactIDs) {
+		if c := v.account.Contact(id); c != nil {
+			f.With = append(f.With, c)
+		}
+	}
 	return p.show(v, status, "appointment.html", "week", f)
 }
 
@@ -110,7 +116,7 @@ func sent(v *visit) appointmentForm {
 func (f appointmentForm) onto(in *accounts.AppointmentInput) {
 	in.Subject, in.NotesHTML, in.IsPrivate, in.OwnerID = f.Subject, f.Notes, f.IsPrivate, f.OwnerID
 	in.Location, in.ConferenceURL, in.Status = f.Location, f.Conference, cmp.Or(f.Status, acme.Scheduled)
-	in.ContactIDs = strings.FieldsFunc(f.ContactIDs, func(r rune) bool { return r == ',' || r == ' ' })
+	in.ContactIDs = contactIDs(f.ContactIDs)
 	last := cmp.Or(f.EndDate, f.Date)
 	if f.AllDay {
 		in.Start, in.End = &acme.Moment{Date: f.Date}, &acme.Moment{Date: last}
@@ -121,6 +127,10 @@ func (f appointmentForm) onto(in *accounts.AppointmentInput) {
 	}
 	in.Start = &acme.Moment{DateTime: f.Date + "T" + f.StartTime + ":00", TimeZone: f.TimeZone}
 	in.End = &acme.Moment{DateTime: last + "T" + f.EndTime + ":00", TimeZone: f.TimeZone}
+}
+
+func contactIDs(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (p *Pages) createAppointment(v *visit) error {

@@ -30,6 +30,7 @@ func (c *call) writes() bool {
 // with lets a request through: who is it, which switches are on, is there room in the window.
 func (s *Server) with(resource acme.Resource, handle func(*call) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
 		c := &call{w: w, r: r, resource: resource}
 		err := s.admit(c)
 		switch {
@@ -86,6 +87,9 @@ func (s *Server) misbehave(c *call) error {
 	case f.Storm429 != nil:
 		return &problem{status: http.StatusTooManyRequests, Code: "rate_limited", Message: "Too many requests.", retryAfter: f.Storm429.RetryAfter}
 	case c.account.Chance(f.Rate5xx):
+		if c.account.Chance(0.5) {
+			return &problem{status: http.StatusServiceUnavailable, Code: "unavailable", Message: "Acme is busy."}
+		}
 		return &problem{status: http.StatusInternalServerError, Code: "internal", Message: "Something went wrong on our side."}
 	}
 	return nil

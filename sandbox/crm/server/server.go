@@ -1,5 +1,23 @@
 // Package server is the sandbox's HTTP face: Acme's API under /v1 as its contract says, and the
 // admin API under /admin, which no real Acme has. It answers, and misbehaves where a switch says so.
+//
+// The admin API, in JSON; errors look like the contract's:
+//
+//	GET  /admin/accounts                                  {"accounts": [{id, name, time_zone, region, api_key, rate_limit, …}]}
+//	POST /admin/accounts                                  {id, name, time_zone, region, seed, contacts, appointments, touchpoints, users | people, rate_limit, max_page, webhooks, client} → 201
+//	GET  /admin/accounts/{account}
+//	PATCH /admin/accounts/{account}                       {rate_limit, max_page, webhooks: {timeout_ms, backoff_ms, retries, disable_after}, client}
+//	GET  /admin/accounts/{account}/totals                 what a sync must end with, by the records' present state
+//	GET  /admin/accounts/{account}/manifest               {appointments: [{id, code, kind, why}], touchpoints: […]}
+//	GET  /admin/accounts/{account}/faults                 the switches of accounts.Faults
+//	PUT  /admin/accounts/{account}/faults                 replaces them all; {} heals
+//	GET  /admin/accounts/{account}/deliveries             the last 200 webhook deliveries with their attempts
+//	POST /admin/accounts/{account}/import                 {n, kind, code}: n new records; a code spoils them all in that way
+//	PUT  /admin/accounts/{account}/records/{resource}/{id}  lays fields over a record, or makes it, without checking anything
+//	POST /admin/accounts/{account}/forget/{id}            erases a contact's person
+//	POST /admin/accounts/{account}/rotate-secret          {overlap_seconds} → {secrets: {subscription: whsec_…}}
+//	POST /admin/accounts/{account}/rotate-key             → {api_key}; the old one is refused at once
+//	POST /admin/accounts/{account}/disable-subscriptions
 package server
 
 import (
