@@ -1,9 +1,17 @@
 package config
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
-// ExitCode is what a program ends with when its configuration is at fault.
-const ExitCode = 2
+// ExitCode is what a program ends with: 2 where its configuration is at fault, 1 for any other failure.
+func ExitCode(err error) int {
+	if faults := (Faults)(nil); errors.As(err, &faults) {
+		return 2
+	}
+	return 1
+}
 
 // Fault is one variable that cannot be used as it is. It never quotes a value: that may be a secret.
 type Fault struct {

@@ -1,0 +1,158 @@
+package hooks
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"acmesync"
+	"acmesync/db"
+
+	"go.uber.org/zap"
+)
+
+// Ringer wakes a tenant's workflow; workflows.Client is it.
+type Ringer interface {
+	Ring(ctx context.Context, t acmesync.TenantID) error
+}
+
+// marker flips the marks of lanes that were given work and answers those it flipped; db.DB is it.
+type marker interface {
+	Mark(ctx context.Context, tenants []acmesync.TenantID, lanes ...acmesync.Lane) ([]acmesync.LaneKey, error)
+}
+
+const (
+	markTimeout = 2 * time.Second
+	ringTimeout = 2 * time.Second
+	ringsAtOnce = 16
+	markAgain   = 500 * time.Millisecond
+	lastRings   = 3 * time.Second // how long the bell rings on once it is closed
+)
+
+// doorbell tells lanes of new work. Tenants that wait together are marked in one statement; only whose mark was flipped
+// is rung: the others' lanes are awake. A ring that fails is dropped: the mark stands, and the sweep sees it.
+type doorbell struct {
+	marker  marker
+	ringer  Ringer
+	figures *figures
+	log     *zap.Logger
+	wake    chan struct{}
+	closing chan struct{}
+	ended   chan struct{}
+	seats   chan struct{}
+	ringing sync.WaitGroup
+
+	mu      sync.Mutex
+	tenants map[acmesync.TenantID]bool
+}
+
+func newDoorbell(m marker, r Ringer, f *figures, log *zap.Logger) *doorbell {
+	d := &doorbell{
+		marker: m, ringer: r, figures: f, log: log, tenants: map[acmesync.TenantID]bool{},
+		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
+		seats: make(chan struct{}, ringsAtOnce),
+	}
+	go d.run()
+	return d
+}
+
+// ring notes that a delivery has left work, and returns at once.
+func (d *doorbell) ring(delivery db.HookDelivery) {
+	d.mu.Lock()
+	d.tenants[delivery.Tenant] = true
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close rings for what waits, once, and ends.
+func (d *doorbell) close() {
+	close(d.closing)
+	<-d.ended
+}
+
+func (d *doorbell) run() {
+	defer close(d.ended)
+	for {
+		select {
+		case <-d.wake:
+			if !d.pass(context.Background()) {
+				d.pause()
+			}
+		case <-d.closing:
+			ctx, cancel := context.WithTimeout(context.Background(), lastRings)
+			d.pass(ctx)
+			d.ringing.Wait()
+			cancel()
+			return
+		}
+	}
+}
+
+// pause waits a moment and makes the next pass due: Postgres could not mark.
+func (d *doorbell) pause() {
+	select {
+	case <-time.After(markAgain):
+	case <-d.closing:
+	}
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// pass marks and rings for all that wait; false: they wait still.
+func (d *doorbell) pass(ctx context.Context) bool {
+	d.mu.Lock()
+	waiting := d.tenants
+	d.tenants = map[acmesync.TenantID]bool{}
+	d.mu.Unlock()
+	if len(waiting) == 0 {
+		return true
+	}
+	flipped, err := d.mark(ctx, slices.Sorted(maps.Keys(waiting)))
+	if err != nil {
+		d.log.Warn("lanes are not marked yet", zap.Int("tenants", len(waiting)), zap.Error(err))
+		d.mu.Lock()
+		maps.Copy(d.tenants, waiting)
+		d.mu.Unlock()
+		return false
+	}
+	d.ringAll(ctx, flipped)
+	return true
+}
+
+func (d *doorbell) mark(ctx context.Context, tenants []acmesync.TenantID) (map[acmesync.TenantID]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, markTimeout)
+	defer cancel()
+	lanes, err := d.marker.Mark(ctx, tenants, acmesync.Fetch, acmesync.Deliver)
+	if err != nil {
+		return nil, err
+	}
+	flipped := map[acmesync.TenantID]bool{}
+	for _, one := range lanes {
+		flipped[one.Tenant] = true
+	}
+	return flipped, nil
+}
+
+// ringAll does not wait for the last rings: what arrives meanwhile is marked beside them.
+func (d *doorbell) ringAll(ctx context.Context, tenants map[acmesync.TenantID]bool) {
+	for tenant := range tenants {
+		d.seats <- struct{}{}
+		d.ringing.Go(func() {
+			defer func() { <-d.seats }()
+			limited, cancel := context.WithTimeout(ctx, ringTimeout)
+			defer cancel()
+			err := d.ringer.Ring(limited, tenant)
+			d.figures.rung(ctx, err)
+			if err != nil {
+				d.log.Warn("left to the sweep", zap.String("task", "ring"), zap.String("tenant_id", string(tenant)), zap.Error(err))
+			}
+		})
+	}
+}

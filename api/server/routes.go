@@ -1,0 +1,56 @@
+package server
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// who may call a route.
+type who int
+
+const (
+	keyHolders who = iota // whoever has an API key
+	anyone
+	signers // whoever can sign for the endpoint: the hook looks itself
+)
+
+// route is one line of the interface: nothing is served that does not stand here and in the description.
+type route struct {
+	method, path string
+	who          who
+	do           func(*gin.Context) error
+}
+
+func (s *Server) routes() []route {
+	return []route{
+		{http.MethodPost, "/v1/tenants", keyHolders, s.createTenant},
+		{http.MethodGet, "/v1/tenants", keyHolders, s.listTenants},
+		{http.MethodGet, "/v1/tenants/{tenant}", keyHolders, s.getTenant},
+		{http.MethodPatch, "/v1/tenants/{tenant}", keyHolders, s.configureTenant},
+		{http.MethodPut, "/v1/tenants/{tenant}/credentials", keyHolders, s.setCredentials},
+		{http.MethodPost, "/v1/tenants/{tenant}/check", keyHolders, s.checkTenant},
+		{http.MethodPost, "/v1/tenants/{tenant}/activate", keyHolders, s.activate},
+		{http.MethodPost, "/v1/tenants/{tenant}/pause", keyHolders, s.pause},
+		{http.MethodPost, "/v1/tenants/{tenant}/resume", keyHolders, s.resume},
+		{http.MethodPost, "/v1/tenants/{tenant}/sync", keyHolders, s.sync},
+		{http.MethodPost, "/v1/tenants/{tenant}/deactivate", keyHolders, s.deactivate},
+		{http.MethodGet, "/v1/tenants/{tenant}/balance", keyHolders, s.getBalance},
+		{http.MethodGet, "/v1/tenants/{tenant}/holds", keyHolders, s.listHolds},
+		{http.MethodGet, "/v1/tenants/{tenant}/audit", keyHolders, s.listAudit},
+		{http.MethodGet, "/v1/tenants/{tenant}/records", keyHolders, s.listRecords},
+		{http.MethodGet, "/v1/tenants/{tenant}/records/{stream}/{acme_id}", keyHolders, s.getRecord},
+		{http.MethodGet, "/v1/reviews", keyHolders, s.listReviews},
+		{http.MethodGet, "/v1/reviews/{review}", keyHolders, s.getReview},
+		{http.MethodGet, "/v1/reviews/{review}/records", keyHolders, s.listReviewRecords},
+		{http.MethodPost, "/v1/reviews/{review}/decisions", keyHolders, s.decideReview},
+
+		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
+
+		{http.MethodGet, "/livez", anyone, s.live},
+		{http.MethodGet, "/readyz", anyone, s.ready},
+		{http.MethodGet, "/openapi.yaml", anyone, s.specYAML},
+		{http.MethodGet, "/openapi.json", anyone, s.specJSON},
+		{http.MethodGet, "/docs", anyone, s.docs},
+	}
+}
