@@ -15,6 +15,7 @@ type batch struct {
 	zones *zones
 	at    time.Time // when the request had been read
 	lines []byte
+	same  []byte // what all lines say, made once
 	event []byte // scratch
 	live  bool   // whether anything a page shows has changed
 }
@@ -49,11 +50,16 @@ func (b *batch) upsert(e *app.Event) app.Result {
 		status = app.Created
 	}
 	b.head("event.put")
-	b.lines = fmt.Appendf(b.lines, `,"id":"%s","result":"%s","event":`, eventID(number), status)
+	id := eventID(number)
+	b.lines = append(b.lines, `,"id":"`...)
+	b.lines = append(b.lines, id...)
+	b.lines = append(b.lines, `","result":"`...)
+	b.lines = append(b.lines, status...)
+	b.lines = append(b.lines, `","event":`...)
 	b.lines = append(b.lines, b.event...)
 	b.lines = append(b.lines, "}\n"...)
 	b.arrived(e.ExternalID, e.Revision, status)
-	return app.Result{Status: status, ID: eventID(number), Revision: e.Revision}
+	return app.Result{Status: status, ID: id, Revision: e.Revision}
 }
 
 // refuseOld answers a write that is not newer. A tombstone refuses its own revision as well: the

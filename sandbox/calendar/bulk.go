@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"slices"
-	"time"
 
 	"acmesync/app"
 )
@@ -42,42 +41,42 @@ func readBody(res http.ResponseWriter, req *http.Request) ([]byte, *problem) {
 	return body, nil
 }
 
-func (s *Sandbox) upsertEvents(w *workspace, res http.ResponseWriter, body []byte) {
-	var in struct {
+func (s *Sandbox) upsertEvents(w *workspace, res http.ResponseWriter, in request) {
+	var list struct {
 		Events []app.Event `json:"events"`
 	}
-	if p := decodeBody(body, &in, "events", func() (bool, int) { return in.Events != nil, len(in.Events) }); p != nil {
+	if p := decodeBody(in.body, &list, "events", func() (bool, int) { return list.Events != nil, len(list.Events) }); p != nil {
 		s.refuse(res, *p)
 		return
 	}
-	applyItems(s, w, res, in.Events, func(e *app.Event) string { return e.ExternalID }, (*batch).upsert)
+	applyItems(s, w, res, in, list.Events, func(e *app.Event) string { return e.ExternalID }, (*batch).upsert)
 }
 
-func (s *Sandbox) deleteEvents(w *workspace, res http.ResponseWriter, body []byte) {
-	var in struct {
+func (s *Sandbox) deleteEvents(w *workspace, res http.ResponseWriter, in request) {
+	var list struct {
 		Events []app.EventRef `json:"events"`
 	}
-	if p := decodeBody(body, &in, "events", func() (bool, int) { return in.Events != nil, len(in.Events) }); p != nil {
+	if p := decodeBody(in.body, &list, "events", func() (bool, int) { return list.Events != nil, len(list.Events) }); p != nil {
 		s.refuse(res, *p)
 		return
 	}
-	applyItems(s, w, res, in.Events, func(r *app.EventRef) string { return r.ExternalID }, (*batch).delete)
+	applyItems(s, w, res, in, list.Events, func(r *app.EventRef) string { return r.ExternalID }, (*batch).delete)
 }
 
-func (s *Sandbox) setCounts(w *workspace, res http.ResponseWriter, body []byte) {
-	var in struct {
+func (s *Sandbox) setCounts(w *workspace, res http.ResponseWriter, in request) {
+	var list struct {
 		Counts []app.Count `json:"counts"`
 	}
-	if p := decodeBody(body, &in, "counts", func() (bool, int) { return in.Counts != nil, len(in.Counts) }); p != nil {
+	if p := decodeBody(in.body, &list, "counts", func() (bool, int) { return list.Counts != nil, len(list.Counts) }); p != nil {
 		s.refuse(res, *p)
 		return
 	}
-	applyItems(s, w, res, in.Counts, nil, (*batch).setCount)
+	applyItems(s, w, res, in, list.Counts, nil, (*batch).setCount)
 }
 
-// decodeBody fills in, a struct of one list, and tells by size whether the list is there and how long.
-func decodeBody(body []byte, in any, name string, size func() (there bool, n int)) *problem {
-	if err := decode(body, in); err != nil {
+// decodeBody fills a struct of one list, and tells by size whether the list is there and how long.
+func decodeBody(body []byte, into any, name string, size func() (there bool, n int)) *problem {
+	if err := decode(body, into); err != nil {
 		return &problem{status: http.StatusBadRequest, code: "malformed_json", message: "the body is not readable as JSON of the right shape"}
 	}
 	switch there, n := size(); {
@@ -97,8 +96,7 @@ func decodeBody(body []byte, in any, name string, size func() (there bool, n int
 
 // applyItems writes the items in order and answers once they are on disk. id names an item in its
 // result and to the faults; nil where items have no external id.
-func applyItems[T any](s *Sandbox, w *workspace, res http.ResponseWriter, items []T, id func(*T) string, one func(*batch, *T) app.Result) {
-	at := time.Now().UTC()
+func applyItems[T any](s *Sandbox, w *workspace, res http.ResponseWriter, in request, items []T, id func(*T) string, one func(*batch, *T) app.Result) {
 	faults := w.faults.Load()
 	if id != nil && len(faults.FailExternalIDs) > 0 {
 		for i := range items {
@@ -109,7 +107,7 @@ func applyItems[T any](s *Sandbox, w *workspace, res http.ResponseWriter, items 
 		}
 	}
 	results := make([]app.Result, len(items))
-	b := batch{w: w, zones: &s.zones, at: at}
+	b := batch{w: w, zones: &s.zones, at: in.at, lines: make([]byte, 0, len(in.body)+160*len(items))}
 	w.mu.Lock()
 	for i := range items {
 		if id == nil {

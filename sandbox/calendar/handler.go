@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Handler serves the API, the admin API and the pages.
@@ -46,19 +47,26 @@ func (s *Sandbox) reading(next func(*workspace, http.ResponseWriter, *http.Reque
 	})
 }
 
+// request is the body of a bulk write, and when it had come whole.
+type request struct {
+	body []byte
+	at   time.Time
+}
+
 // writing reads the body for a handler that applies a bulk write.
-func (s *Sandbox) writing(next func(*workspace, http.ResponseWriter, []byte), count func(*Requests)) http.HandlerFunc {
+func (s *Sandbox) writing(next func(*workspace, http.ResponseWriter, request), count func(*Requests)) http.HandlerFunc {
 	return s.authorised(func(w *workspace, res http.ResponseWriter, req *http.Request) {
 		w.figures.request(func(r *Requests) { count(r); r.Writes++ })
-		if s.strike(w, res, req) {
-			return
-		}
+		// Read first: net/http notices a client that gives up only once the body is read.
 		body, p := readBody(res, req)
-		if p != nil {
+		read := time.Now().UTC()
+		switch {
+		case s.strike(w, res, req):
+		case p != nil:
 			s.refuse(res, *p)
-			return
+		default:
+			next(w, res, request{body, read})
 		}
-		next(w, res, body)
 	})
 }
 

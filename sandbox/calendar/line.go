@@ -32,9 +32,14 @@ type keyLine struct {
 	Result     app.ResultStatus `json:"result,omitempty"`
 }
 
-// head opens a line; a workspace's id needs no quoting.
+// head opens a line; an op and a workspace's id need no quoting.
 func (b *batch) head(op string) {
-	b.lines = fmt.Appendf(b.lines, `{"op":"%s","at":"%s","workspace":"%s"`, op, b.at.Format(time.RFC3339Nano), b.w.id)
+	if b.same == nil {
+		b.same = fmt.Appendf(nil, `","at":"%s","workspace":"%s"`, b.at.Format(time.RFC3339Nano), b.w.id)
+	}
+	b.lines = append(b.lines, `{"op":"`...)
+	b.lines = append(b.lines, op...)
+	b.lines = append(b.lines, b.same...)
 }
 
 func (b *batch) line(op string, rest keyLine) {
