@@ -33,7 +33,7 @@ func main() {
 	defer stop()
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "api:", err)
-		os.Exit(config.ExitCode(err))
+		os.Exit(config.ExitCodeOf(err))
 	}
 }
 
@@ -44,11 +44,8 @@ func run(ctx context.Context) error {
 		return err
 	}
 	log, err := telemetry.NewLogger(settings.Log, "api", os.Stdout)
-	if err != nil {
-		return err
-	}
-	metrics, err := telemetry.NewMetrics()
-	if err != nil {
+	metrics, metricsErr := telemetry.NewMetrics()
+	if err = errors.Join(err, metricsErr); err != nil {
 		return err
 	}
 	memory, err := control.Open(ctx, settings.Database.Reveal(), settings.Keyset.Reveal())

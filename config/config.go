@@ -1,6 +1,6 @@
 // Package config turns the environment into typed, checked settings, one struct per program. It is the only reader of
 // the environment beside Temporal's own library. All that is wrong is reported at once as Faults, each with the
-// variable's name and what to do; a program ends with exit code 2 then.
+// variable's name and what to do; a program ends with ExitCode then.
 package config
 
 import (

@@ -5,10 +5,13 @@ import (
 	"strings"
 )
 
-// ExitCode is what a program ends with: 2 where its configuration is at fault, 1 for any other failure.
-func ExitCode(err error) int {
+// ExitCode is what a program ends with when its configuration is at fault.
+const ExitCode = 2
+
+// ExitCodeOf is what a program ends with after any failure: ExitCode where its configuration is at fault, else 1.
+func ExitCodeOf(err error) int {
 	if faults := (Faults)(nil); errors.As(err, &faults) {
-		return 2
+		return ExitCode
 	}
 	return 1
 }
