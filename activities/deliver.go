@@ -25,7 +25,7 @@ type deliverLane struct {
 	writes   int64 // counts this attempt's requests to the app: the low part of revisions
 	staff    mapping.Staff
 	staffIDs map[string]string // Acme's user → hash of what the mapping knows of them
-	loaded   bool
+	stamp    string            // which reading of both sides' users the staff was made of
 }
 
 // One round: what is claimed, written and committed together.
@@ -51,6 +51,9 @@ func (l *deliverLane) step(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	defer leave()
+	if err := l.loadStaff(ctx); err != nil {
+		return false, err
+	}
 	return true, l.round(ctx, pages)
 }
 
@@ -80,21 +83,13 @@ func (l *deliverLane) appHeld(ctx context.Context) (bool, error) {
 	return l.result.Held, err
 }
 
-// refreshStaff reads the app's users when they are due, and both sides' users when the attempt has not seen them yet.
+// refreshStaff reads the app's users when they are due.
 func (l *deliverLane) refreshStaff(ctx context.Context) error {
 	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
-	if err != nil {
+	if err != nil || !stale {
 		return err
 	}
-	if stale {
-		if err := l.readAppUsers(ctx); err != nil {
-			return err
-		}
-	}
-	if l.loaded && !stale {
-		return nil
-	}
-	return l.loadStaff(ctx)
+	return l.readAppUsers(ctx)
 }
 
 func (l *deliverLane) readAppUsers(ctx context.Context) error {
@@ -113,7 +108,13 @@ func (l *deliverLane) readAppUsers(ctx context.Context) error {
 	return l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people)
 }
 
+// loadStaff matches both sides' users anew whenever either was read. Pages come only after Acme's users were, so a round
+// never maps with a list that is older than its records.
 func (l *deliverLane) loadStaff(ctx context.Context) error {
+	stamp, err := l.People.StaffStamp(ctx, l.fence)
+	if err != nil || stamp == l.stamp {
+		return err
+	}
 	ours, err := l.People.Staff(ctx, l.fence, acmesync.UserPerson)
 	if err != nil {
 		return err
@@ -138,7 +139,7 @@ func (l *deliverLane) loadStaff(ctx context.Context) error {
 		}
 		appUsers = append(appUsers, u)
 	}
-	l.staff, l.loaded = mapping.NewStaff(users, appUsers), true
+	l.staff, l.stamp = mapping.NewStaff(users, appUsers), stamp
 	l.staffIDs = make(map[string]string, len(users))
 	for _, u := range users {
 		match, _ := l.staff.AppUser(u.ID)

@@ -16,10 +16,7 @@ func (db *DB) Balance(ctx context.Context, tenant acmesync.TenantID) ([]acmesync
 	for _, s := range acmesync.Recorded() {
 		balances[s] = &acmesync.Balance{Stream: s, Skipped: map[string]int64{}, Parked: map[string]int64{}}
 	}
-	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY`); err != nil {
-			return err
-		}
+	err := db.snapshot(ctx, tenant, func(tx *sqlx.Tx) error {
 		if err := countStates(ctx, tx, tenant, balances); err != nil {
 			return err
 		}
@@ -76,8 +73,11 @@ func countKnown(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, bala
 		Waiting int64           `db:"waiting"`
 	}
 	err := tx.SelectContext(ctx, &counts, `
-		SELECT k.stream, count(*) AS known, count(*) FILTER (WHERE l.acme_id IS NULL) AS waiting
-		FROM known k LEFT JOIN ledger l ON l.tenant = k.tenant AND l.connection = k.connection AND l.stream = k.stream AND l.acme_id = k.acme_id
+		SELECT k.stream, count(*) AS known, count(*) FILTER (WHERE l.there IS NULL) AS waiting
+		FROM known k LEFT JOIN LATERAL (
+			SELECT true AS there FROM ledger
+			WHERE tenant = k.tenant AND connection = k.connection AND stream = k.stream AND acme_id = k.acme_id OFFSET 0
+		) l ON true
 		WHERE k.tenant = $1 AND k.stream IN ('appointments', 'touchpoints') GROUP BY 1`, tenant)
 	if err != nil {
 		return fmt.Errorf("count what is known: %w", err)

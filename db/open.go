@@ -95,10 +95,19 @@ func (db *DB) refuseStrongRole(ctx context.Context) error {
 
 // in runs do in one transaction that sees the given tenant only.
 func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	return db.inWith(ctx, nil, tenant, do)
+}
+
+// snapshot runs do in one read-only transaction whose statements all see the same moment.
+func (db *DB) snapshot(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, tenant, do)
+}
+
+func (db *DB) inWith(ctx context.Context, o *sql.TxOptions, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
 	if db.actAs != "" {
 		tenant = db.actAs
 	}
-	return db.transact(ctx, func(tx *sqlx.Tx) error {
+	return db.transact(ctx, o, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SELECT set_config('acmesync.tenant', $1, true)`, tenant); err != nil {
 			return fmt.Errorf("name the tenant: %w", err)
 		}
@@ -108,7 +117,7 @@ func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx
 
 // as runs do in one transaction under one of the roles that see several tenants.
 func (db *DB) as(ctx context.Context, role string, do func(*sqlx.Tx) error) error {
-	return db.transact(ctx, func(tx *sqlx.Tx) error {
+	return db.transact(ctx, nil, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SET LOCAL ROLE `+pq.QuoteIdentifier(role)); err != nil {
 			return fmt.Errorf("act as %s: %w", role, err)
 		}
@@ -121,8 +130,8 @@ const (
 	fleetRole  = "acmesync_fleet"
 )
 
-func (db *DB) transact(ctx context.Context, do func(*sqlx.Tx) error) error {
-	tx, err := db.sql.BeginTxx(ctx, nil)
+func (db *DB) transact(ctx context.Context, o *sql.TxOptions, do func(*sqlx.Tx) error) error {
+	tx, err := db.sql.BeginTxx(ctx, o)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
