@@ -20,13 +20,16 @@ func TestConformance(t *testing.T) {
 	acmetest.Run(t, acmetest.Target{
 		BaseURL: s.url, APIKey: s.key(id),
 		Import: func(t *testing.T, n int) {
+			t.Helper()
 			s.as(t).admin(http.MethodPost, id+"/import", map[string]any{"n": n, "kind": acme.Appointments}, nil)
 		},
 		Throttle: func(t *testing.T, retryAfter string) func() {
+			t.Helper()
 			s.as(t).faults(id, map[string]any{"storm_429": map[string]any{"retry_after": retryAfter}})
 			return func() { s.as(t).faults(id, map[string]any{}) }
 		},
 		Rotate: func(t *testing.T, subscription string) string {
+			t.Helper()
 			var out struct {
 				Secrets map[string]string `json:"secrets"`
 			}

@@ -3,6 +3,7 @@ package crm_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -47,7 +48,10 @@ func start(t *testing.T, cfg crm.Config) *sandbox {
 func smallest() []business.Business { return business.All()[2:] }
 
 // as reports to another test.
-func (s *sandbox) as(t *testing.T) *sandbox { return &sandbox{t: t, url: s.url} }
+func (s *sandbox) as(t *testing.T) *sandbox {
+	t.Helper()
+	return &sandbox{t: t, url: s.url}
+}
 
 type answer struct {
 	status int
@@ -75,9 +79,8 @@ func (s *sandbox) send(method, path, key string, body any, headers ...string) (a
 	if err != nil {
 		return answer{}, err
 	}
-	defer response.Body.Close()
 	read, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, read}, err
+	return answer{response.StatusCode, response.Header, read}, errors.Join(err, response.Body.Close())
 }
 
 // call sends a request that is answered.
@@ -146,13 +149,13 @@ func (s *sandbox) walk(account string, r acme.Resource, limit int) []acme.Item {
 	}
 }
 
-// browser is a client that has logged in.
-func (s *sandbox) browser(account, user string) *http.Client {
+// browser is a client that has logged in to the smallest business.
+func (s *sandbox) browser(user string) *http.Client {
 	s.t.Helper()
 	jar, err := cookiejar.New(nil)
 	require.NoError(s.t, err)
 	client := &http.Client{Jar: jar, Timeout: deadline}
-	s.post(client, "/b/"+account+"/login", http.StatusOK, "user_id", user)
+	s.post(client, "/b/"+smallest()[0].ID+"/login", http.StatusOK, "user_id", user)
 	return client
 }
 
@@ -165,9 +168,8 @@ func (s *sandbox) post(client *http.Client, path string, status int, fields ...s
 	}
 	response, err := client.PostForm(s.url+path, form)
 	require.NoError(s.t, err)
-	defer response.Body.Close()
 	page, err := io.ReadAll(response.Body)
-	require.NoError(s.t, err)
+	require.NoError(s.t, errors.Join(err, response.Body.Close()))
 	require.Equal(s.t, status, response.StatusCode, "%s", page)
 	return string(page)
 }

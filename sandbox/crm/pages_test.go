@@ -2,7 +2,6 @@ package crm_test
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func TestPages(t *testing.T) {
 
 	t.Run("an appointment is set, moved, canceled, deleted and brought back", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		page := s.post(b, base+"/appointments", http.StatusOK, "subject", "Viewing <1> 🏠", "date", day, "start_time", "09:00", "end_time", "09:30", "contact_ids", "con_000002")
 		require.Contains(t, page, "Viewing &lt;1&gt; 🏠")
 		a, err := acme.DecodeAppointment(newest(s, acme.Appointments).Raw)
@@ -51,7 +50,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("a bad form comes back with what is wrong and nothing is written", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		before := s.totals(id)
 		page := s.post(b, base+"/appointments", http.StatusUnprocessableEntity, "subject", "Typed already", "date", day, "start_time", "10:00", "end_time", "09:00")
 		require.Contains(t, page, "before_start")
@@ -60,7 +59,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("a spoiled appointment is put right by hand", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		var list struct {
 			Appointments []manifest.Entry `json:"appointments"`
 		}
@@ -79,7 +78,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("calls and emails are logged and deleted", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_02")
+		b := s.browser("usr_02")
 		before := s.totals(id).CountableTouchpoints
 		s.post(b, base+"/touchpoints", http.StatusOK, "channel", "call", "direction", "outbound", "minutes", "7", "contact_id", "con_000002", "occurred_at", "2026-01-05T23:58")
 		made, err := acme.DecodeTouchpoint(newest(s, acme.Touchpoints).Raw)
@@ -93,7 +92,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("a contact's phone is changed", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		s.post(b, base+"/contacts", http.StatusOK, "name", "New Person", "phones", "0491 570 156\r\n\r\n 0491 570 157 ")
 		made := newest(s, acme.Contacts)
 		s.post(b, base+"/contacts/"+made.ID, http.StatusOK, "version", "1", "name", "New Person", "phones", "0491 570 110")
@@ -103,7 +102,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("switches are set by hand", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		s.post(b, base+"/faults", http.StatusOK, "down", "1", "rate_5xx_percent", "25", "storm_429", "1", "retry_after", "3", "webhook_drop_percent", "50")
 		got := string(s.call(http.MethodGet, "/admin/accounts/"+id+"/faults", "", nil).body)
 		require.Contains(t, got, `"down":true`)
@@ -114,7 +113,7 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("every page shows, none without a name, none to another site", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		for _, path := range []string{"/", base, base + "?owner=all&day=2026-03-29", base + "?day=nonsense", base + "/appointments/new", base + "/touchpoints", base + "/contacts?q=smith", base + "/contacts/con_000001", base + "/webhooks", base + "/faults", "/style.css"} {
 			response, err := b.Get(s.url + path)
 			require.NoError(t, err)
@@ -133,14 +132,14 @@ func TestPages(t *testing.T) {
 	})
 	t.Run("forms have names that stay", func(t *testing.T) {
 		s := s.as(t)
-		b := s.browser(id, "usr_01")
+		b := s.browser("usr_01")
 		response, err := b.Get(s.url + base + "/appointments/new")
 		require.NoError(t, err)
-		defer response.Body.Close()
 		page := new(strings.Builder)
 		require.NoError(t, response.Write(page))
+		require.NoError(t, response.Body.Close())
 		for _, name := range []string{"subject", "owner_id", "date", "start_time", "end_time", "end_date", "time_zone", "all_day", "is_private", "contact_ids", "location", "conference_url", "status", "notes_html"} {
-			require.Regexp(t, regexp.MustCompile(`name="`+name+`" id="`+name+`"`), page.String())
+			require.Regexp(t, `name="`+name+`" id="`+name+`"`, page.String())
 		}
 	})
 }

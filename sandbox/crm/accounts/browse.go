@@ -46,13 +46,13 @@ func (a *Account) Touchpoints(n int) []*acme.Touchpoint {
 	return newest(&a.touchpoints, n, func(*acme.Touchpoint) bool { return true })
 }
 
-// Appointment, Contact and User find one record, deleted or not; nil: there is none.
+// Appointment finds an appointment, deleted or not; nil: there is none.
 func (a *Account) Appointment(id string) *acme.Appointment { return one(a, &a.appointments, id) }
 
-// Contact finds a contact.
+// Contact finds a contact, deleted or not; nil: there is none.
 func (a *Account) Contact(id string) *acme.Contact { return one(a, &a.contacts, id) }
 
-// User finds a user.
+// User finds a user; nil: there is none.
 func (a *Account) User(id string) *acme.User { return one(a, &a.users, id) }
 
 func one[T any](a *Account, t *table[T], id string) *T {

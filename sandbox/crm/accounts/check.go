@@ -59,8 +59,9 @@ func timeFault(code manifest.Code) FieldError {
 		return FieldError{"end", "before_start"}
 	case manifest.TimeZoneUnknown:
 		return FieldError{"start", "time_zone_unknown"}
+	default:
+		return FieldError{"start", "malformed"}
 	}
-	return FieldError{"start", "malformed"}
 }
 
 // checkTouchpoint is the same for touch-points.

@@ -68,12 +68,11 @@ type window struct {
 
 // page returns up to limit entries and whether there are more.
 func (x *index) page(w window) ([]*entry, bool) {
-	at := 0
+	from := &entry{at: w.since}
 	if w.resumed {
-		at, _ = slices.BinarySearchFunc(x.entries, &entry{at: w.after, id: w.afterID}, compareEntries)
-	} else {
-		at, _ = slices.BinarySearchFunc(x.entries, &entry{at: w.since}, compareEntries)
+		from = &entry{at: w.after, id: w.afterID}
 	}
+	at, _ := slices.BinarySearchFunc(x.entries, from, compareEntries)
 	found := make([]*entry, 0, min(w.limit, len(x.entries)-at))
 	for ; at < len(x.entries); at++ {
 		e := x.entries[at]

@@ -3,8 +3,6 @@ package accounts
 import (
 	"slices"
 	"time"
-
-	"acmesync/acme"
 )
 
 // MergeContact moves all a contact has to another one: its emails and phones, and its place in
@@ -73,7 +71,7 @@ func (a *Account) renameInTouchpoints(id, into string, now time.Time) []change {
 		if r.entry != e || r.head.deletedAt != nil || r.record.ContactID != id {
 			continue
 		}
-		t := acme.Touchpoint(*r.record)
+		t := *r.record
 		t.ContactID, t.Version, t.UpdatedAt = into, t.Version+1, now
 		changes = append(changes, change{&t, "updated"})
 	}

@@ -21,8 +21,9 @@ func (a *Account) reader(resource acme.Resource) reader {
 		return &a.contacts
 	case acme.Appointments:
 		return &a.appointments
+	default:
+		return &a.touchpoints
 	}
-	return &a.touchpoints
 }
 
 // Position is where a page ended.

@@ -42,6 +42,7 @@ func (j *Judge) times(a *acme.Appointment) (Entry, bool) {
 			return park(a.ID, code, "Its time zone is not an IANA name.")
 		case TimeInvalid:
 			return park(a.ID, code, "One of its times is none.")
+		default: // readable
 		}
 	}
 	if end.Before(start) {

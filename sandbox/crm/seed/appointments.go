@@ -11,16 +11,19 @@ import (
 const localLayout = "2006-01-02T15:04:05"
 
 // parkedAppointments are the defects somebody has to repair.
-var parkedAppointments = []manifest.Code{
-	manifest.StartMissing, manifest.EndMissing, manifest.EndBeforeStart, manifest.TimeZoneUnknown,
-	manifest.TimeInvalid, manifest.OwnerMissing, manifest.AppRejected,
+func parkedAppointments() []manifest.Code {
+	return []manifest.Code{
+		manifest.StartMissing, manifest.EndMissing, manifest.EndBeforeStart, manifest.TimeZoneUnknown,
+		manifest.TimeInvalid, manifest.OwnerMissing, manifest.AppRejected,
+	}
 }
 
 func (m *maker) appointments() {
 	d := m.dice(2)
 	defects := newDeck(m.Appointments)
-	for i, code := range parkedAppointments {
-		defects.deal(code, share(m.Appointments, 300), float64(i)/float64(len(parkedAppointments)))
+	parked := parkedAppointments()
+	for i, code := range parked {
+		defects.deal(code, share(m.Appointments, 300), float64(i)/float64(len(parked)))
 	}
 	if len(m.outside) > 0 {
 		defects.deal(manifest.OwnerUnmatched, m.Appointments*3/100, 0.3)
@@ -50,13 +53,13 @@ func (m *maker) appointment(d dice, i int) acme.Appointment {
 		local = local.AddDate(0, 0, d.between(1, 5))
 	}
 	local = local.Add(time.Duration(d.between(8*4, 18*4)) * 15 * time.Minute)
-	length := pick(d, []time.Duration{30, 30, 45, 60, 60, 90}) * time.Minute
+	length := time.Duration(pick(d, []int{30, 30, 45, 60, 60, 90})) * time.Minute
 
 	a := acme.Appointment{
 		ID: fmt.Sprintf("apt_%06d", i+1), Version: int64(d.between(1, 5)),
 		Start: wall(local, owner.TimeZone), End: wall(local.Add(length), owner.TimeZone),
 		OwnerID: owner.ID, ContactIDs: []string{}, Origin: "user",
-		Location: pick(d, places),
+		Location: pick(d, places()),
 	}
 	a.Subject = pick(d, topics(m.AccountID))
 	if m.Contacts > 0 {
@@ -70,7 +73,7 @@ func (m *maker) appointment(d dice, i int) acme.Appointment {
 		a.NotesHTML = "<p>Please bring the <b>papers</b> of last time.</p>"
 	}
 	if d.chance(0.15) {
-		a.ConferenceURL = pick(d, links)
+		a.ConferenceURL = pick(d, links())
 	}
 	a.Status = m.status(d, local)
 	m.dates(d, &a, local, i)

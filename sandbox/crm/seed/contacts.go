@@ -34,7 +34,7 @@ func (m *maker) contact(d dice, i int) acme.Contact {
 }
 
 func (m *maker) emails(d dice, name string, i int) []string {
-	first, last, _ := strings.Cut(strings.ToLower(ascii.Replace(name)), " ")
+	first, last, _ := strings.Cut(strings.ToLower(ascii(name)), " ")
 	address := fmt.Sprintf("%s.%s%d@mail.example", first, strings.ReplaceAll(last, " ", ""), i+1)
 	switch roll := d.Float64(); {
 	case roll < 0.10:

@@ -6,8 +6,8 @@ import (
 	"acmesync/acme"
 )
 
-var otherZones = []string{
-	"Europe/London", "Asia/Kolkata", "America/Sao_Paulo", "Pacific/Auckland", "America/St_Johns", "Asia/Kathmandu", "UTC",
+func otherZones() []string {
+	return []string{"Europe/London", "Asia/Kolkata", "America/Sao_Paulo", "Pacific/Auckland", "America/St_Johns", "Asia/Kathmandu", "UTC"}
 }
 
 // mess makes a good appointment odd in ways that must still be carried over.
@@ -23,7 +23,7 @@ func (m *maker) mess(d dice, a *acme.Appointment) {
 	case roll < 0.04: // over several days
 		a.End = wall(local.AddDate(0, 0, d.between(1, 3)), a.Start.TimeZone)
 	case roll < 0.08: // in a zone that is not the owner's
-		zone := pick(d, otherZones)
+		zone := pick(d, otherZones())
 		a.Start.TimeZone, a.End.TimeZone = zone, zone
 	case roll < 0.10: // with an offset of its own
 		a.Start, a.End = m.offset(a.Start), m.offset(a.End)
@@ -32,7 +32,7 @@ func (m *maker) mess(d dice, a *acme.Appointment) {
 		a.IsPrivate = true
 	}
 	if d.chance(0.03) {
-		a.Subject = pick(d, oddSubjects)
+		a.Subject = pick(d, oddSubjects())
 	}
 	if d.chance(0.004) {
 		a.NotesHTML = longNotes()

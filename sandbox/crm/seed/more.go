@@ -54,15 +54,16 @@ func (m *maker) possible(resource acme.Resource, code manifest.Code) error {
 	var codes []manifest.Code
 	switch resource {
 	case acme.Appointments:
-		codes = append(slices.Clone(parkedAppointments), manifest.RecurrenceUnsupported)
+		codes = append(parkedAppointments(), manifest.RecurrenceUnsupported)
 		if len(m.outside) > 0 {
 			codes = append(codes, manifest.OwnerUnmatched)
 		}
 	case acme.Touchpoints:
-		codes = append(slices.Clone(parkedTouchpoints), manifest.InternalNotCounted, manifest.BouncedNotCounted)
+		codes = append(parkedTouchpoints(), manifest.InternalNotCounted, manifest.BouncedNotCounted)
 		if len(m.outside) > 0 {
 			codes = append(codes, manifest.UserUnmatched)
 		}
+	default: // the others have none
 	}
 	if code != "" && !slices.Contains(codes, code) {
 		return fmt.Errorf("%s of this account cannot be spoiled by %q", resource, code)

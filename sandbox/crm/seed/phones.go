@@ -8,15 +8,15 @@ func phones(d dice, region string) []string {
 	case roll < 0.08:
 		return []string{}
 	case roll < 0.10:
-		return []string{pick(d, badPhones)}
+		return []string{pick(d, badPhones())}
 	case roll < 0.22:
 		return []string{phone(d, region), phone(d, region)}
 	}
 	return []string{phone(d, region)}
 }
 
-var badPhones = []string{
-	"call reception", "12345678901234567890", "٠٥٥ ١٢٣ ٤٥٦٧", "n/a", "see notes", "+", "ext. 12 only",
+func badPhones() []string {
+	return []string{"call reception", "12345678901234567890", "٠٥٥ ١٢٣ ٤٥٦٧", "n/a", "see notes", "+", "ext. 12 only"}
 }
 
 func phone(d dice, region string) string {

@@ -71,7 +71,7 @@ func newMaker(plan Plan) (*maker, error) {
 		Plan: plan, set: &Set{Defects: map[string]manifest.Code{}, Outcomes: outcomes()},
 		zones: map[string]*time.Location{}, changes: map[string][]time.Time{},
 	}
-	for _, name := range append([]string{plan.TimeZone}, otherZones...) {
+	for _, name := range append([]string{plan.TimeZone}, otherZones()...) {
 		if err := m.load(name); err != nil {
 			return nil, err
 		}

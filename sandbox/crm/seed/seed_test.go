@@ -53,7 +53,8 @@ func TestSeed(t *testing.T) {
 			require.NoError(t, err)
 			return string(encoded)
 		}
-		require.Equal(t, text(1), text(1))
+		once, again := text(1), text(1)
+		require.Equal(t, once, again)
 		require.NotEqual(t, text(1), text(2))
 	})
 
@@ -113,6 +114,7 @@ func TestSeed(t *testing.T) {
 }
 
 func defectsHold(t *testing.T, p seed.Plan) {
+	t.Helper()
 	set := made(t, p)
 	j, found := judge(p, set), map[string]manifest.Code{}
 	for i := range set.Appointments {
@@ -138,6 +140,7 @@ func defectsHold(t *testing.T, p seed.Plan) {
 }
 
 func datesHold(t *testing.T, set *seed.Set) {
+	t.Helper()
 	for _, c := range set.Contacts {
 		require.True(t, c.UpdatedAt.Before(anchor) && !c.CreatedAt.After(c.UpdatedAt), c.ID)
 	}
@@ -168,6 +171,7 @@ func countCodes(defects map[string]manifest.Code) map[manifest.Code]int {
 }
 
 func spreadHolds(t *testing.T, set *seed.Set) {
+	t.Helper()
 	parked := map[manifest.Code]bool{
 		manifest.StartMissing: true, manifest.EndMissing: true, manifest.EndBeforeStart: true, manifest.TimeZoneUnknown: true,
 		manifest.TimeInvalid: true, manifest.OwnerMissing: true, manifest.AppRejected: true,
@@ -191,6 +195,7 @@ func spreadHolds(t *testing.T, set *seed.Set) {
 }
 
 func messHolds(t *testing.T, p seed.Plan) {
+	t.Helper()
 	set := made(t, p)
 	seen := map[string]int{}
 	note := func(what string, is bool) {

@@ -36,6 +36,7 @@ func (m *maker) spoil(d dice, a *acme.Appointment, code manifest.Code, i int, se
 		a.OwnerID = m.set.Users[pick(d, m.outside)].ID
 	case manifest.RecurrenceUnsupported:
 		series.add(d, a)
+	default: // a defect of touch-points
 	}
 	if code != manifest.AppRejected && i%2 == 0 {
 		a.ConferenceURL = ""

@@ -8,13 +8,16 @@ import (
 	"acmesync/sandbox/crm/manifest"
 )
 
-var parkedTouchpoints = []manifest.Code{manifest.OccurredMissing, manifest.UserMissing, manifest.OccurredAfterLogged}
+func parkedTouchpoints() []manifest.Code {
+	return []manifest.Code{manifest.OccurredMissing, manifest.UserMissing, manifest.OccurredAfterLogged}
+}
 
 func (m *maker) touchpoints() {
 	d := m.dice(3)
 	defects := newDeck(m.Touchpoints)
-	for i, code := range parkedTouchpoints {
-		defects.deal(code, share(m.Touchpoints, 500), float64(i)/float64(len(parkedTouchpoints)))
+	parked := parkedTouchpoints()
+	for i, code := range parked {
+		defects.deal(code, share(m.Touchpoints, 500), float64(i)/float64(len(parked)))
 	}
 	defects.deal(manifest.InternalNotCounted, m.Touchpoints*4/100, 0.2)
 	defects.deal(manifest.BouncedNotCounted, m.Touchpoints*2/100, 0.5)
@@ -125,5 +128,6 @@ func (m *maker) spoilTouchpoint(d dice, t *acme.Touchpoint, code manifest.Code) 
 		t.Channel, t.EmailStatus, t.DurationMS, t.OutcomeID = acme.Email, "bounced", nil, ""
 	case manifest.UserUnmatched:
 		t.UserID = m.set.Users[pick(d, m.outside)].ID
+	default: // a defect of appointments
 	}
 }

@@ -23,7 +23,10 @@ func namesOf(region string) nameList {
 	}
 }
 
-var ascii = strings.NewReplacer("é", "e", "è", "e", "ü", "u", "ë", "e", "í", "i", "á", "a", "É", "E", "'", "")
+// ascii spells a name as mail addresses do.
+func ascii(name string) string {
+	return strings.NewReplacer("é", "e", "è", "e", "ü", "u", "ë", "e", "í", "i", "á", "a", "É", "E", "'", "").Replace(name)
+}
 
 // topics are what the business's appointments are about.
 func topics(account string) []string {
@@ -38,13 +41,19 @@ func topics(account string) []string {
 	return []string{"Consultation", "Follow-up", "Review", "First meeting", "Planning"}
 }
 
-var oddSubjects = []string{
-	"🎉 Birthday visit 🎂", "פגישה עם הלקוח", "اجتماع متابعة", "👩‍👩‍👧‍👦 Family", "Überprüfung “A” & <B>", "面談（初回）", "\u202eright to left\u202c", "  spaces   inside  ",
+func oddSubjects() []string {
+	return []string{
+		"🎉 Birthday visit 🎂", "פגישה עם הלקוח", "اجتماع متابعة", "👩‍👩‍👧‍👦 Family", "Überprüfung “A” & <B>", "面談（初回）", "\u202eright to left\u202c", "  spaces   inside  ",
+	}
 }
 
-var places = []string{"Room 1", "Room 2", "Main street 5, 2nd floor", "At the customer's", "Reception\nring twice", ""}
+func places() []string {
+	return []string{"Room 1", "Room 2", "Main street 5, 2nd floor", "At the customer's", "Reception\nring twice", ""}
+}
 
-var links = []string{"https://meet.example/abc-defg-hij", "https://video.example/room/42?pwd=a%20b", "http://bridge.example/7"}
+func links() []string {
+	return []string{"https://meet.example/abc-defg-hij", "https://video.example/room/42?pwd=a%20b", "http://bridge.example/7"}
+}
 
 // longNotes is HTML of more than ten thousand characters, as pasted from a word processor.
 func longNotes() string {

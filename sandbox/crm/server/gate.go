@@ -34,7 +34,7 @@ func (s *Server) with(resource acme.Resource, handle func(*call) error) http.Han
 		c := &call{w: w, r: r, resource: resource}
 		err := s.admit(c)
 		switch {
-		case err == errAnswered:
+		case errors.Is(err, errAnswered):
 			return
 		case err == nil && c.faults.AnswerLostAfterCommit && c.writes():
 			err = s.lose(c, handle)

@@ -90,14 +90,13 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	timeout := time.Duration(l.account.Settings().Webhooks.TimeoutMS) * time.Millisecond
 	ctx, cancel := context.WithTimeout(l.dispatcher.ctx, timeout)
 	defer cancel()
-	response, err := l.post(ctx, delivery, number, subscription.URL, subscription.Signing(begun))
+	status, header, err := l.post(ctx, delivery, number, subscription.URL, subscription.Signing(begun))
+	got.Status = status
 	if err != nil {
 		got.Error = err.Error()
-	} else {
-		got.Status = response.StatusCode
-		if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
-			got.retryAfter = time.Duration(seconds) * time.Second
-		}
+	}
+	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
+		got.retryAfter = time.Duration(seconds) * time.Second
 	}
 	got.Millis = l.dispatcher.Now().Sub(begun).Milliseconds()
 	l.dispatcher.history.update(func() {
@@ -107,7 +106,7 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	return got
 }
 
-func (l *lane) post(ctx context.Context, delivery *Delivery, number int, url string, secrets []string) (*http.Response, error) {
+func (l *lane) post(ctx context.Context, delivery *Delivery, number int, url string, secrets []string) (status int, header http.Header, err error) {
 	events := make([]any, len(delivery.Events))
 	for i, event := range delivery.Events {
 		event.Attempt = number
@@ -115,22 +114,22 @@ func (l *lane) post(ctx context.Context, delivery *Delivery, number int, url str
 	}
 	body, err := json.Marshal(events)
 	if err != nil {
-		return nil, fmt.Errorf("encode events: %w", err)
+		return 0, nil, fmt.Errorf("encode events: %w", err)
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return 0, nil, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "Acme-Webhooks/1.0")
 	if err := sign(request.Header, secrets, delivery.ID, l.dispatcher.Now(), body); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	response, err := l.dispatcher.client.Do(request)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	// Reading to the end lets the connection be used again; a subscriber has nothing to say, though.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
-	return response, response.Body.Close()
+	return response.StatusCode, response.Header, response.Body.Close()
 }
