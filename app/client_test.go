@@ -256,7 +256,7 @@ func TestHalfAnswers(t *testing.T) {
 		client := answering(t, func(res http.ResponseWriter, _ *http.Request) {
 			res.Header().Set("Content-Type", "application/json")
 			res.Header().Set("Content-Length", "5000")
-			res.WriteHeader(207)
+			res.WriteHeader(http.StatusMultiStatus)
 			_, _ = res.Write([]byte(whole))
 			res.(http.Flusher).Flush()
 			panic(http.ErrAbortHandler)

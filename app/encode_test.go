@@ -53,7 +53,7 @@ func TestEncode(t *testing.T) {
 	})
 	t.Run("an empty list is a list", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, `{"events":[]}`, string(appendList(nil, "events", nil, AppendEvent)))
+		require.JSONEq(t, `{"events":[]}`, string(appendList(nil, "events", nil, AppendEvent)))
 	})
 }
 

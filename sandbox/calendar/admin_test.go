@@ -101,10 +101,10 @@ func TestFigures(t *testing.T) {
 	c := clientOf(s, url, "alpine-physio")
 	at := url + "/admin/workspaces/alpine-physio"
 	before := time.Now()
-	_, err := c.UpsertEvents(t.Context(), events(3, 1))
+	_, err := c.UpsertEvents(t.Context(), events(3))
 	require.NoError(t, err)
 	after := time.Now()
-	_, err = c.UpsertEvents(t.Context(), append(events(3, 1), event("bad", 0)))
+	_, err = c.UpsertEvents(t.Context(), append(events(3), event("bad", 0)))
 	require.NoError(t, err)
 	changed := event("acme:1", 5)
 	changed.Title = "moved"
@@ -272,7 +272,7 @@ func TestPages(t *testing.T) {
 		}
 		require.Equal(t, "data: 0\n\n", next())
 		for range 2 {
-			_, err = c.UpsertEvents(t.Context(), events(2, 1))
+			_, err = c.UpsertEvents(t.Context(), events(2))
 			require.NoError(t, err)
 		}
 		require.Equal(t, "data: 1\n\n", next())

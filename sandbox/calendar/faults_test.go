@@ -61,7 +61,7 @@ func TestFaults(t *testing.T) {
 		t.Run(f.name+", and heals", func(t *testing.T) {
 			t.Parallel()
 			c, id := broken(t, f.faults)
-			_, err := c.UpsertEvents(t.Context(), events(3, 1))
+			_, err := c.UpsertEvents(t.Context(), events(3))
 			e := new(app.Error)
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, f.kind, e.Kind)
@@ -81,7 +81,7 @@ func TestFaults(t *testing.T) {
 		c, id := broken(t, `{"latency_ms":60000}`)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		_, err := c.UpsertEvents(ctx, events(1, 1))
+		_, err := c.UpsertEvents(ctx, events(1))
 		e := new(app.Error)
 		require.ErrorAs(t, err, &e)
 		require.True(t, e.Sick)
@@ -95,7 +95,7 @@ func TestFaults(t *testing.T) {
 	t.Run("rejected and busy items do not hold up their neighbours", func(t *testing.T) {
 		t.Parallel()
 		c, _ := broken(t, `{"reject_external_ids":["acme:1"],"busy_external_ids":["acme:2"]}`)
-		results, err := c.UpsertEvents(t.Context(), events(4, 1))
+		results, err := c.UpsertEvents(t.Context(), events(4))
 		require.NoError(t, err)
 		require.Equal(t, app.Created, results[0].Status)
 		require.Equal(t, app.Rejected, results[1].Status)
@@ -107,11 +107,11 @@ func TestFaults(t *testing.T) {
 	t.Run("a batch with a poisonous event answers 500 and does nothing, others pass", func(t *testing.T) {
 		t.Parallel()
 		c, _ := broken(t, `{"fail_external_ids":["acme:2"]}`)
-		_, err := c.UpsertEvents(t.Context(), events(4, 1))
+		_, err := c.UpsertEvents(t.Context(), events(4))
 		e := new(app.Error)
 		require.ErrorAs(t, err, &e)
 		require.True(t, e.Sick)
-		_, err = c.UpsertEvents(t.Context(), events(2, 1))
+		_, err = c.UpsertEvents(t.Context(), events(2))
 		require.NoError(t, err)
 		totals, err := c.Totals(t.Context())
 		require.NoError(t, err)
@@ -120,9 +120,9 @@ func TestFaults(t *testing.T) {
 	t.Run("a lost answer is a write that was done", func(t *testing.T) {
 		t.Parallel()
 		c, id := broken(t, `{"answer_lost_after_commit":1}`)
-		_, err := c.UpsertEvents(t.Context(), events(3, 1))
+		_, err := c.UpsertEvents(t.Context(), events(3))
 		require.Equal(t, app.KindUnavailable, app.KindOf(err))
-		results, err := c.UpsertEvents(t.Context(), events(3, 1))
+		results, err := c.UpsertEvents(t.Context(), events(3))
 		require.NoError(t, err)
 		for _, r := range results {
 			require.Equal(t, app.Unchanged, r.Status)

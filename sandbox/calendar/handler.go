@@ -18,7 +18,7 @@ func (s *Sandbox) handler(feeds context.Context) http.Handler {
 	})
 	s.routeAPI(mux)
 	s.routeAdmin(mux)
-	s.routePages(mux, feeds)
+	s.routePages(feeds, mux)
 	return mux
 }
 

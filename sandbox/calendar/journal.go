@@ -155,7 +155,7 @@ func replayLines(r io.Reader, replay func(line []byte) error) (good int64, err e
 	in := newLineReader(r)
 	for {
 		line, err := in.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return good, nil // a last line without its end is cut off
 		}
 		if err != nil {

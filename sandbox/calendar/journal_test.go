@@ -32,10 +32,10 @@ func event(externalID string, revision int64) app.Event {
 	}
 }
 
-func events(n int, revision int64) []app.Event {
+func events(n int) []app.Event {
 	list := make([]app.Event, n)
 	for i := range list {
-		list[i] = event(fmt.Sprintf("acme:%d", i), revision)
+		list[i] = event(fmt.Sprintf("acme:%d", i), 1)
 	}
 	return list
 }
@@ -147,7 +147,7 @@ func TestJournal(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
 		c, stop := start(t, dir)
-		_, err := c.UpsertEvents(t.Context(), events(2, 1))
+		_, err := c.UpsertEvents(t.Context(), events(2))
 		require.NoError(t, err)
 		stop()
 		whole, err := os.ReadFile(filepath.Join(dir, journalName))
@@ -272,7 +272,7 @@ func BenchmarkUpsert500(b *testing.B) {
 		require.NoError(b, s.Close())
 	}()
 	c := clientOf(s, server.URL, "harbor-dental")
-	list := events(app.MaxItems, 1)
+	list := events(app.MaxItems)
 	round := int64(0)
 	for b.Loop() {
 		round++

@@ -25,7 +25,7 @@ type pages struct {
 	feeds     context.Context // ends the change feeds
 }
 
-func (s *Sandbox) routePages(mux *http.ServeMux, feeds context.Context) {
+func (s *Sandbox) routePages(feeds context.Context, mux *http.ServeMux) {
 	p := &pages{s: s, feeds: feeds, templates: map[string]*template.Template{}}
 	for _, name := range []string{"home", "calendar", "dashboard"} {
 		p.templates[name] = template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+name+".html"))
