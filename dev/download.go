@@ -37,7 +37,7 @@ func (d download) fetch(_ context.Context, into string, user *process.User) erro
 		if err := os.Chown(into, int(user.UID), int(user.GID)); err != nil {
 			return fmt.Errorf("hand the folder to the user of PostgreSQL: %w", err)
 		}
-		env = append(env, "HOME="+into, "TMPDIR="+into)
+		env = append(env, "HOME="+into)
 	}
 	_, err = process.Capture(process.Program{
 		Name: "fetch", Path: self, Args: []string{"fetch-postgres", "--into", into, "--from", d.repository},

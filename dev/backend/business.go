@@ -15,7 +15,7 @@ type Business struct {
 
 // Totals are what the sandboxes themselves count for a business.
 type Totals struct {
-	// Acme counts live records by stream, Deleted those it still shows as deleted.
+	// Acme counts records by stream, Deleted how many of them it shows as deleted.
 	Acme, Deleted map[string]int
 	// Bad counts, by stream and code, the records the sandbox made bad on purpose.
 	Bad map[string]map[string]int

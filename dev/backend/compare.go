@@ -28,11 +28,11 @@ func Differences(balance map[string]Stream, t Totals) []string {
 		if s.Waiting == 0 && !s.Balanced {
 			differ(name, "it is not called balanced")
 		}
-		if live := s.Known - s.Deleted; live != t.Acme[name] {
-			differ(name, "%d live records are known, Acme has %d", live, t.Acme[name])
+		if s.Known != t.Acme[name] {
+			differ(name, "%d records are known, Acme has %d", s.Known, t.Acme[name])
 		}
-		if s.Deleted > t.Deleted[name] {
-			differ(name, "%d records count as deleted, Acme has %d", s.Deleted, t.Deleted[name])
+		if s.Deleted != t.Deleted[name] {
+			differ(name, "%d records count as deleted, Acme shows %d", s.Deleted, t.Deleted[name])
 		}
 		for _, code := range codes(s, t.Bad[name]) {
 			if left := s.Skipped[code] + s.Parked[code]; left != t.Bad[name][code] {
@@ -51,7 +51,7 @@ func Differences(balance map[string]Stream, t Totals) []string {
 
 // Done is how many of a stream's records have found their final place, and how many Acme has.
 func Done(s Stream, t Totals) (done, of int) {
-	return s.InStep + sum(s.Skipped) + sum(s.Parked), t.Acme[s.Stream]
+	return s.InStep + sum(s.Skipped) + sum(s.Parked) + s.Deleted, t.Acme[s.Stream]
 }
 
 func codes(s Stream, bad map[string]int) []string {

@@ -18,7 +18,7 @@ func complete() (map[string]backend.Stream, backend.Totals) {
 		backend.Touchpoints: {Stream: backend.Touchpoints, Known: 200, InStep: 198, Parked: map[string]int{"user_missing": 2}, Balanced: true},
 	}
 	return balance, backend.Totals{
-		Acme:    map[string]int{backend.Appointments: 98, backend.Touchpoints: 200},
+		Acme:    map[string]int{backend.Appointments: 100, backend.Touchpoints: 200},
 		Deleted: map[string]int{backend.Appointments: 2},
 		Bad: map[string]map[string]int{
 			backend.Appointments: {"recurrence_unsupported": 5, "end_missing": 3},
@@ -52,7 +52,7 @@ func TestDifferences(t *testing.T) {
 		}, "known is 200, its parts add up to 199"},
 		"a record that Acme has and we do not know": {func(_ map[string]backend.Stream, t *backend.Totals) {
 			t.Acme[backend.Touchpoints]++
-		}, "200 live records are known, Acme has 201"},
+		}, "200 records are known, Acme has 201"},
 		"a record parked under another code": {func(b map[string]backend.Stream, _ *backend.Totals) {
 			b[backend.Appointments].Parked["end_missing"], b[backend.Appointments].Parked["start_missing"] = 2, 1
 		}, "1 records are left out as start_missing, Acme's manifest says 0"},

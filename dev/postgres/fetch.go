@@ -23,6 +23,10 @@ func Fetch(into, repository string) (err error) {
 		return fmt.Errorf("create a folder for the download: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	// The library keeps its log in the temporary folder and leaves it there.
+	if err := os.Setenv("TMPDIR", work); err != nil {
+		return fmt.Errorf("choose a folder for the download's log: %w", err)
+	}
 	port, err := ports.Free(1)
 	if err != nil {
 		return err
