@@ -42,7 +42,7 @@ func Appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, s Set
 	}
 	e.Visibility = app.VisibilityFull
 	e.Title = title(a.Subject)
-	e.Description = plainText(a.NotesHTML, maxNotes)
+	e.Description = plainText(a.NotesHTML)
 	e.Location = clip(a.Location, maxLocation)
 	e.ConferenceURL = a.ConferenceURL
 	e.Attendees = attendees(contacts, s.Region)

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// plainText reads HTML notes as a person would see them, at most so many runes: paragraphs, line breaks and list
+// plainText reads HTML notes as a person would see them, at most maxNotes runes: paragraphs, line breaks and list
 // items stay, everything else about the looks goes, scripts and styles with all they hold. Notes without a
 // single tag keep the line breaks they were typed with.
-func plainText(notes string, runes int) string {
+func plainText(notes string) string {
 	if notes == "" {
 		return ""
 	}
-	p := page{limit: runes + 1} // one more, so that clip sees that something is missing
+	p := page{limit: maxNotes + 1} // one more, so that clip sees that something is missing
 	if !hasTag(notes) {
 		p.pre = 1
 	}
@@ -24,7 +24,7 @@ func plainText(notes string, runes int) string {
 	for p.runes < p.limit {
 		switch z.Next() {
 		case html.ErrorToken:
-			return clip(p.String(), runes)
+			return clip(p.String(), maxNotes)
 		case html.TextToken:
 			p.text(string(z.Text()))
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -33,9 +33,10 @@ func plainText(notes string, runes int) string {
 		case html.EndTagToken:
 			name, _ := z.TagName()
 			p.end(atom.Lookup(name))
+		case html.CommentToken, html.DoctypeToken: // nobody sees them
 		}
 	}
-	return clip(p.String(), runes)
+	return clip(p.String(), maxNotes)
 }
 
 // hasTag looks for what a browser would take for a tag or a comment.
@@ -125,8 +126,9 @@ func margin(tag atom.Atom) int {
 		return 2
 	case atom.Div, atom.Tr, atom.Hr, atom.Section, atom.Article, atom.Header, atom.Footer, atom.Address, atom.Dt, atom.Dd:
 		return 1
+	default:
+		return 0
 	}
-	return 0
 }
 
 func (p *page) list(first int) {
