@@ -143,12 +143,38 @@ func (f *faults) schema(e *openapi3.SchemaError, at string) {
 	pointer := at
 	if at == "" {
 		for _, part := range e.JSONPointer() {
-			pointer += "/" + short(strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
+			pointer += "/" + escaped(part)
 		}
 	}
 	message, ofValue := sentence(e)
 	f.structural = f.structural || !ofValue
+	if strangers := strangersOf(e); len(strangers) > 0 {
+		for _, name := range strangers {
+			f.add(pointer+"/"+escaped(name), message)
+		}
+		return
+	}
 	f.add(pointer, message)
+}
+
+// strangersOf are the fields of an object that its schema does not know; the validator points to the object only.
+func strangersOf(e *openapi3.SchemaError) []string {
+	object, ok := e.Value.(map[string]any)
+	if !ok || (e.SchemaField != "properties" && e.SchemaField != "additionalProperties") {
+		return nil
+	}
+	var names []string
+	for name := range object {
+		if e.Schema.Properties[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func escaped(name string) string {
+	return short(strings.NewReplacer("~", "~0", "/", "~1").Replace(name))
 }
 
 // sentence says what a value must be, and whether another value of the same type could be.
