@@ -75,6 +75,18 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
+// shortest is the path as seen from the folder we were started in, where that is shorter.
+func shortest(path string) string {
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return path
+	}
+	if relative, err := filepath.Rel(here, path); err == nil && len(relative) < len(path) {
+		return relative
+	}
+	return path
+}
+
 // interrupted makes an end that the developer asked for a good one.
 func interrupted(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -128,7 +140,7 @@ func addresses(s *stack.Stack) string {
 	if s.OwnTemporal() {
 		line("Temporal Web UI", page(s.Ports.TemporalUI, "/namespaces/"+ready.Namespace+"/workflows"), "running syncs and reviews, namespace "+ready.Namespace)
 	}
-	line("API", page(s.Ports.API, "/docs"), "the REST API, its documentation; key in "+s.KeyFile())
+	line("API", page(s.Ports.API, "/docs"), "the REST API, its documentation; key in "+shortest(s.KeyFile()))
 	line("metrics", page(s.Ports.APIMetrics, "/metrics"), "of the api")
 	line("metrics", page(s.Ports.WorkerMetrics, "/metrics"), "of the worker")
 	if s.OwnDatabase() {

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// lookEvery is how often the tenants are looked at: seldom enough not to be what the api is busy with.
+const lookEvery = time.Second
+
 // Watch follows the first sync of the tenants.
 type Watch struct {
 	Product   Product
@@ -24,7 +27,7 @@ type View struct {
 
 // UntilInStep returns when no tenant has a difference left, or with the context's error and the last view.
 func (w Watch) UntilInStep(ctx context.Context, businesses []Business) ([]View, error) {
-	tick := time.NewTicker(300 * time.Millisecond)
+	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	said := map[string]string{}
 	var next time.Time
