@@ -33,6 +33,10 @@ const timeBox = 8 * time.Minute
 // quietFor is how long a lane lingers for more before it lets go: a busy tenant then costs no signals at all.
 const quietFor = time.Second
 
+// fencedAgain is when a fenced lane looks again. The newer attempt may belong to a run that was terminated or reset: it is
+// about to be cancelled, and then nobody would answer for what it leaves.
+const fencedAgain = 2 * time.Second
+
 // attempt is one run of a lane.
 type attempt struct {
 	*Activities
@@ -55,7 +59,7 @@ type lane interface {
 func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync.Lane, make func(*attempt) (lane, error)) (LaneResult, error) {
 	at, err := a.begin(ctx, t, name)
 	if errors.Is(err, acmesync.ErrEpoch) {
-		return LaneResult{Reload: true}, nil
+		return LaneResult{Reload: true}, nil // the tenant is not to run
 	}
 	if err != nil {
 		return LaneResult{}, err
@@ -67,7 +71,7 @@ func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync
 	err = at.loop(ctx, l)
 	switch {
 	case errors.Is(err, acmesync.ErrFenced):
-		return LaneResult{}, nil // the newer attempt answers for the lane
+		return LaneResult{Due: true, Wait: fencedAgain}, nil
 	case errors.Is(err, acmesync.ErrEpoch):
 		at.result.Reload = true
 	case err != nil:

@@ -69,6 +69,7 @@ func TestMainJob(t *testing.T) {
 		s.awaitEnded(t, coral)
 		before := s.writes(t, coral)
 		s.command(t, coral, "activate", nil)
+		s.awaitState(t, coral, time.Minute, "active")
 		s.awaitEqual(t, coral, time.Minute)
 		require.Equal(t, before.Applied, s.writes(t, coral).Applied)
 	})
@@ -103,8 +104,8 @@ func TestKills(t *testing.T) {
 		s.activate(t, id, map[string]any{"poll_seconds": 10})
 	}
 	t.Run("workers killed in the middle of the first sync lose and double nothing", func(t *testing.T) {
-		for i := range 4 {
-			eventually(t, 30*time.Second, "some records have arrived", func() (bool, string) {
+		for i := range 3 {
+			eventually(t, time.Minute, "some records have arrived", func() (bool, string) {
 				return s.balance(t, harbor).stream(acmesync.Appointments).Known >= int64(200*(i+1)), ""
 			})
 			s.workers[i%2].kill()

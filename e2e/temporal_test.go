@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,20 +114,20 @@ func TestTemporal(t *testing.T) {
 	})
 
 	t.Run("retry on a review delivers what was repaired, by update and by plain signal", func(t *testing.T) {
-		review := s.parkOne(t, coral, "Retry me by update")
+		review := s.parkOne(t, coral, "apt_by_update")
 		answer, err := s.update(t, review, workflows.RetryUpdate, workflows.DecisionInput{})
 		require.NoError(t, err)
 		require.Contains(t, answer, "retry: 1 records")
 		s.awaitStatus(t, review, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 
-		review = s.parkOne(t, coral, "Retry me by signal")
+		review = s.parkOne(t, coral, "apt_by_signal")
 		require.NoError(t, s.temporal.SignalWorkflow(t.Context(), review, "", workflows.RetrySignal, workflows.DecisionInput{}))
 		s.awaitStatus(t, review, enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED)
 		s.awaitEqual(t, coral, 20*time.Second)
 	})
 
 	t.Run("a cancelled review discards its records", func(t *testing.T) {
-		review := s.parkOne(t, coral, "Give me up")
+		review := s.parkOne(t, coral, "apt_given_up")
 		require.NoError(t, s.temporal.CancelWorkflow(t.Context(), review, ""))
 		s.awaitStatus(t, review, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED)
 		b := s.balance(t, coral)
@@ -145,15 +146,14 @@ func TestTemporal(t *testing.T) {
 	})
 }
 
-// parkOne sets an appointment that the app refuses, then lets the app take it: what is parked now can be retried.
-func (s *stack) parkOne(t *testing.T, id acmesync.TenantID, subject string) (reviewID string) {
+// parkOne makes a record that the app fails on, then lets the app take it: what is parked now can be retried.
+func (s *stack) parkOne(t *testing.T, id acmesync.TenantID, acmeID string) (reviewID string) {
 	t.Helper()
-	s.appFaults(t, id, map[string]any{"fail_external_ids": s.nextExternalIDs(t, id)})
-	acmeID := s.setAppointment(t, id, subject)
 	s.appFaults(t, id, map[string]any{"fail_external_ids": []string{acmesync.ExternalID(acmesync.MainConnection, acmeID)}})
-	eventually(t, 30*time.Second, "the record is parked", func() (bool, string) {
-		n := s.balance(t, id).stream(acmesync.Appointments).Parked["destination_error"]
-		return n == 1, fmt.Sprint(n)
+	s.putAppointment(t, id, acmeID, nil)
+	eventually(t, 15*time.Second, "the record is parked", func() (bool, string) {
+		b := s.balance(t, id).stream(acmesync.Appointments)
+		return b.Parked["destination_error"] == 1, fmt.Sprintf("%+v; %s", b, s.lanes(t, id))
 	})
 	s.appFaults(t, id, map[string]any{})
 	review := workflows.ReviewID(id, acmesync.Fingerprint(acmesync.Appointments, acmesync.DestinationError, ""))
@@ -161,5 +161,33 @@ func (s *stack) parkOne(t *testing.T, id acmesync.TenantID, subject string) (rev
 	return review
 }
 
-// nextExternalIDs is empty: a new record's id is not known before it is made. The app is slowed down instead.
-func (s *stack) nextExternalIDs(*testing.T, acmesync.TenantID) []string { return []string{} }
+// putAppointment lays fields over a record of Acme's, or makes it, under an id of the test's choice.
+func (s *stack) putAppointment(t *testing.T, id acmesync.TenantID, acmeID string, fields map[string]any) {
+	t.Helper()
+	day := time.Now().AddDate(0, 0, 5).Format(time.DateOnly)
+	record := map[string]any{
+		"subject": acmeID, "owner_id": "usr_01", "status": "scheduled", "contact_ids": []string{}, "origin": "user",
+		"start": map[string]any{"date_time": day + "T10:00:00", "time_zone": s.accounts[id].TimeZone},
+		"end":   map[string]any{"date_time": day + "T10:30:00", "time_zone": s.accounts[id].TimeZone},
+	}
+	for k, v := range fields {
+		record[k] = v
+	}
+	status, body := request(t, "PUT", s.acmeURL+"/admin/accounts/"+string(id)+"/records/appointments/"+acmeID, "", record)
+	require.Less(t, status, 300, "%s", body)
+}
+
+// lanes describes a tenant's lanes and its workflow, for a test that waits in vain.
+func (s *stack) lanes(t *testing.T, id acmesync.TenantID) string {
+	t.Helper()
+	var rows []string
+	require.NoError(t, s.db.Super.Select(&rows, `SELECT now()||' '||row_to_json(l)::text FROM lanes l WHERE tenant = $1`, id))
+	d, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflows.TenantSyncID(id), "")
+	if err != nil {
+		return err.Error()
+	}
+	for _, a := range d.GetPendingActivities() {
+		rows = append(rows, a.String())
+	}
+	return strings.Join(rows, "\n")
+}

@@ -25,7 +25,7 @@ var ErrForbidden = errors.New("the address is private or reserved")
 
 const (
 	connectTimeout = 5 * time.Second
-	answerTimeout  = 30 * time.Second // of a whole call
+	answerTimeout  = 20 * time.Second // of a whole call
 	idlePerHost    = 64               // a tenant's lanes and checks together stay far below it
 	idleInAll      = 1024
 )

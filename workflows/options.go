@@ -24,11 +24,12 @@ func forever() *temporal.RetryPolicy {
 	}
 }
 
-// lane is for an attempt of a lane: long, alive by its own heartbeats, awaited when it is cancelled.
+// lane is for an attempt of a lane: long, alive by its own heartbeats, awaited when it is cancelled. The heartbeat's bound is
+// longer than the longest call outside: a slow Acme must not look like a dead worker.
 func lane(queue, summary string, t acmesync.TenantID) workflow.ActivityOptions {
 	return workflow.ActivityOptions{
 		TaskQueue: queue, Summary: summary,
-		StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: time.Minute, WaitForCancellation: true,
+		StartToCloseTimeout: 15 * time.Minute, HeartbeatTimeout: 30 * time.Second, WaitForCancellation: true,
 		RetryPolicy: forever(),
 		Priority:    temporal.Priority{PriorityKey: lanePriority, FairnessKey: string(t)},
 	}
