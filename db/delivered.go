@@ -91,6 +91,9 @@ func (db *DB) ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesy
 		days[i], ids[i] = p.Envelope.Day, p.Envelope.ID
 	}
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `
 			UPDATE envelopes e SET tries = greatest(e.tries - 1, 0) FROM unnest($2::date[], $3::uuid[]) AS u (day, id)
 			WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`, f.Tenant, pq.Array(days), pq.Array(ids))
