@@ -39,7 +39,9 @@ func (db *DB) beginLane(ctx context.Context, tenant acmesync.TenantID, lane acme
 	return f, nil
 }
 
-// hold the fence: nothing of this transaction counts unless the attempt is still the newest and no command has come.
+// checkFence lets nothing of this transaction count unless the attempt is still the newest and no command has come. Both rows
+// stay locked until the commit, the tenant's first as commands do: a command waits for a page that is being committed, and a
+// page that comes after it is refused. Without the lock, rows could slip in behind the command that ended all that waited.
 func checkFence(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
 	var now struct {
 		Epoch      int64 `db:"epoch"`
@@ -47,10 +49,13 @@ func checkFence(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
 		Newest     bool  `db:"newest"`
 	}
 	err := tx.GetContext(ctx, &now, `
-		WITH alive AS (
-			UPDATE lanes SET alive_at = now() WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token = $3 RETURNING 1
+		WITH held AS MATERIALIZED (
+			SELECT tenant, epoch, generation FROM tenants WHERE tenant = $1 FOR SHARE
+		), alive AS (
+			UPDATE lanes l SET alive_at = now() FROM held
+			WHERE l.tenant = held.tenant AND l.lane = $2 AND l.shard = 0 AND l.token = $3 RETURNING 1
 		)
-		SELECT epoch, generation, EXISTS (SELECT 1 FROM alive) AS newest FROM tenants WHERE tenant = $1`, f.Tenant, f.Lane, f.Token)
+		SELECT epoch, generation, EXISTS (SELECT 1 FROM alive) AS newest FROM held`, f.Tenant, f.Lane, f.Token)
 	switch {
 	case err != nil:
 		return fmt.Errorf("check the fence: %w", notFound(err))
