@@ -4,10 +4,11 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the description of the interface
 	"errors"
 	"fmt"
+	"io"
+	stdlog "log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -29,6 +30,8 @@ import (
 var spec []byte
 
 func main() {
+	// Go's HTTP client prints surplus bytes of an answer to the standard logger: customers' data, on stderr.
+	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
@@ -64,10 +67,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cursorKey := sha256.Sum256([]byte("cursor/" + settings.Keyset.Reveal()))
 	api := &server.Server{
 		Control: control.New(memory, ringer, egress.Policy{AllowPrivate: settings.AllowPrivateHosts}, log),
-		DB:      memory, Hooks: receiver, Keys: settings.APIKeys, PublicURL: settings.PublicURL, CursorKey: cursorKey[:], Spec: spec, Log: log,
+		DB:      memory, Hooks: receiver, Keys: settings.APIKeys, PublicURL: settings.PublicURL, CursorSecret: settings.Keyset, Spec: spec, Log: log,
 		Temporal: func(ctx context.Context) error { _, err := temporal.CheckHealth(ctx, nil); return err },
 	}
 	both, ctx := errgroup.WithContext(ctx)

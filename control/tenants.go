@@ -33,17 +33,17 @@ type RateLimit struct {
 // View is a tenant with where its two sides are and what it waits for.
 type View struct {
 	acmesync.Tenant
-	Acme  Side
-	App   Side
-	Holds []acmesync.Hold
+	Acme  Side            `json:"acme"`
+	App   Side            `json:"app"`
+	Holds []acmesync.Hold `json:"holds"`
 	// HookEndpoint is the last part of the address its webhooks come in at.
-	HookEndpoint string
+	HookEndpoint string `json:"-"`
 }
 
 // Side is one of the two systems of a tenant.
 type Side struct {
-	BaseURL        string
-	CredentialsSet bool
+	BaseURL        string `json:"base_url"`
+	CredentialsSet bool   `json:"credentials_set"`
 }
 
 // Create sets a tenant up as a draft. An *Invalid tells all that is wrong with it.

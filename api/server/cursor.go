@@ -53,7 +53,8 @@ func (s *Server) after(c *gin.Context, list ...string) (string, error) {
 
 // cursorSum signs a place in a list. Each part goes in with its length, so that no two lists read alike.
 func (s *Server) cursorSum(after string, list []string) []byte {
-	mac := hmac.New(sha256.New, s.CursorKey)
+	key := sha256.Sum256([]byte("cursor/" + s.CursorSecret.Reveal()))
+	mac := hmac.New(sha256.New, key[:])
 	for _, part := range append([]string{"cursor", after}, list...) {
 		var length [4]byte
 		binary.BigEndian.PutUint32(length[:], uint32(len(part)))

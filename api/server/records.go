@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"acmesync"
+	"acmesync/control"
 	"acmesync/db"
 
 	"github.com/gin-gonic/gin"
@@ -42,14 +43,14 @@ func (s *Server) getRecord(c *gin.Context) error {
 	if !slices.Contains(acmesync.Polled(), stream) || !storable(acmeID, maxAcmeID) {
 		return acmesync.ErrNotFound
 	}
-	_, story, err := ofTenant(c.Request.Context(), s, c, func(ctx context.Context, id acmesync.TenantID) (db.RecordStory, error) {
+	t, story, err := ofTenant(c.Request.Context(), s, c, func(ctx context.Context, id acmesync.TenantID) (db.RecordStory, error) {
 		return s.DB.Record(ctx, id, stream, acmeID)
 	})
 	if err != nil {
 		return err
 	}
 	if story.Parked != nil {
-		story.Parked.Review = param(c, "tenant") + "." + story.Parked.Review
+		story.Parked.Review = control.ReviewID(t.ID, story.Parked.Review)
 	}
 	c.JSON(http.StatusOK, story)
 	return nil

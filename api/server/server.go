@@ -23,10 +23,11 @@ type Server struct {
 	Hooks     *hooks.Receiver
 	Keys      []config.APIKey
 	PublicURL string // where Acme reaches the hooks
-	CursorKey []byte // signs cursors; the same in every api of an installation
-	Spec      []byte // openapi.yaml
-	Temporal  func(context.Context) error
-	Log       *zap.Logger
+	// CursorSecret signs cursors: the same in every api of an installation.
+	CursorSecret config.Secret
+	Spec         []byte // openapi.yaml
+	Temporal     func(context.Context) error
+	Log          *zap.Logger
 
 	spec *spec
 }

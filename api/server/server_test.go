@@ -50,7 +50,7 @@ func setup(t *testing.T) *bundle {
 	b.control = control.New(b.db.DB, b.workflows, egress.Policy{AllowPrivate: true}, zap.NewNop())
 	api := &server.Server{
 		Control: b.control, DB: b.db.DB, Hooks: receiver, PublicURL: "http://127.0.0.1:8080", Spec: spec, Log: zap.NewNop(),
-		Keys: []config.APIKey{{Name: "backend", Key: config.NewSecret(testKey)}}, CursorKey: []byte("test"),
+		Keys: []config.APIKey{{Name: "backend", Key: config.NewSecret(testKey)}}, CursorSecret: config.NewSecret("test"),
 		Temporal: func(context.Context) error { return nil },
 	}
 	handler, err := api.Handler()

@@ -16,24 +16,13 @@ import (
 
 // tenantAnswer is a tenant as it is shown.
 type tenantAnswer struct {
-	acmesync.Tenant
-	Acme       sideAnswer      `json:"acme"`
-	App        sideAnswer      `json:"app"`
-	Holds      []acmesync.Hold `json:"holds"`
-	WebhookURL string          `json:"webhook_url"`
-}
-
-type sideAnswer struct {
-	BaseURL        string `json:"base_url"`
-	CredentialsSet bool   `json:"credentials_set"`
+	control.View
+	WebhookURL string `json:"webhook_url"`
 }
 
 func (s *Server) answerTenant(c *gin.Context, status int, v control.View) {
 	c.Header("ETag", etag(v.Version))
-	c.JSON(status, tenantAnswer{
-		Tenant: v.Tenant, Holds: v.Holds, Acme: sideAnswer(v.Acme), App: sideAnswer(v.App),
-		WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint,
-	})
+	c.JSON(status, tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint})
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
@@ -214,15 +203,15 @@ func (s *Server) checkTenant(c *gin.Context) error {
 }
 
 func (s *Server) getBalance(c *gin.Context) error {
-	t, streams, err := ofTenant(c.Request.Context(), s, c, s.DB.Balance)
+	id, err := tenantID(c)
 	if err != nil {
 		return err
 	}
-	balanced := true
-	for _, one := range streams {
-		balanced = balanced && one.Balanced
+	balance, err := s.Control.Balance(c.Request.Context(), id)
+	if err != nil {
+		return err
 	}
-	c.JSON(http.StatusOK, gin.H{"tenant": t.ID, "state": t.State, "streams": streams, "balanced": balanced})
+	c.JSON(http.StatusOK, balance)
 	return nil
 }
 
