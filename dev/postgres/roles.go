@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/lib/pq"
 )
@@ -52,8 +55,16 @@ func missing(ctx context.Context, db *sql.DB, question, name, statement string) 
 	return err
 }
 
-// answers is nil once the server answers a query.
+// answers is nil once the server answers a query. It asks only a server that says of itself that it is ready:
+// the others would log each question as a failure.
 func (c *Cluster) answers(ctx context.Context) error {
+	status, err := os.ReadFile(filepath.Join(c.files(), "postmaster.pid"))
+	if err != nil {
+		return fmt.Errorf("read PostgreSQL's status: %w", err)
+	}
+	if lines := strings.Split(string(status), "\n"); len(lines) < 8 || strings.TrimSpace(lines[7]) != "ready" {
+		return errors.New("PostgreSQL is still starting")
+	}
 	db, err := sql.Open("postgres", c.URL(Superuser, "postgres")+"&connect_timeout=2")
 	if err != nil {
 		return fmt.Errorf("open the cluster: %w", err)

@@ -14,7 +14,6 @@ import (
 
 	"go.temporal.io/server/common/authorization"
 	"go.temporal.io/server/common/config"
-	"go.temporal.io/server/common/log"
 	"go.temporal.io/server/schema/sqlite"
 	"go.temporal.io/server/temporal"
 
@@ -45,7 +44,10 @@ func (s Server) Run(ctx context.Context, serving func()) error {
 	if err := s.prepare(cfg.Persistence.DataStores[storeName].SQL); err != nil {
 		return err
 	}
-	logger := log.NewZapLogger(log.BuildZapLogger(log.Config{Stdout: true, Level: s.LogLevel, Format: "console"}))
+	logger, err := quietAtEnd(ctx, s.LogLevel)
+	if err != nil {
+		return err
+	}
 	server, err := temporal.NewServer(
 		temporal.WithConfig(cfg),
 		temporal.ForServices(temporal.DefaultServices),
