@@ -18,6 +18,7 @@ type TenantInput struct {
 // TenantState is what TenantSync needs to know of its tenant's row. Text is for people who read it in the Web UI.
 type TenantState struct {
 	State  acmesync.TenantState `json:"state"` // as stored: held is told by Held
+	Epoch  int64                `json:"epoch"` // raised by each command: of two readings the higher one is the later
 	Held   bool                 `json:"held,omitempty"`
 	Reason string               `json:"reason,omitempty"`
 }
@@ -38,7 +39,7 @@ func (a *Activities) LoadTenant(ctx context.Context, in TenantInput) (TenantStat
 }
 
 func stateOf(t acmesync.Tenant) TenantState {
-	s := TenantState{State: t.State, Reason: t.StateReason}
+	s := TenantState{State: t.State, Epoch: t.Epoch, Reason: t.StateReason}
 	if t.State == acmesync.Held {
 		s.State, s.Held = acmesync.Active, true
 	}

@@ -66,7 +66,8 @@ type laneRun struct {
 	queue  string
 	work   any             // the activity
 	future workflow.Future // not nil while an attempt runs
-	wanted bool            // rung or due: to be started, or started again when the running attempt ends
+	wanted bool            // to be started, or started again when the running attempt ends
+	rung   bool            // while an attempt runs: a reason to start another, unless this one ends held
 	held   bool
 	due    time.Time // zero: only when rung
 }
@@ -97,8 +98,12 @@ func (s *tenantSync) load(ctx workflow.Context) error {
 	return nil
 }
 
-// become takes a state over; one that runs again has everything to look at.
+// become takes a state over; one that runs again has everything to look at. A reading that was under way while a command
+// was applied is older than what the command answered, and is dropped.
 func (s *tenantSync) become(state activities.TenantState) {
+	if state.Epoch < s.state.Epoch {
+		return
+	}
 	if state.State.Runs() && !s.state.State.Runs() {
 		s.ring()
 	}
@@ -120,7 +125,7 @@ func (s *tenantSync) startLanes() {
 		if !l.wanted || l.future != nil {
 			continue
 		}
-		l.wanted, l.due = false, time.Time{}
+		l.wanted, l.rung, l.due = false, false, time.Time{}
 		s.runs++
 		o := lane(l.queue, summaries[l.name], s.tenant)
 		l.future = workflow.ExecuteActivity(workflow.WithActivityOptions(s.laneCtx, o), l.work, activities.LaneInput{Tenant: s.tenant})
@@ -167,7 +172,10 @@ func (s *tenantSync) wait(ctx workflow.Context) {
 // rung: a lane whose dependency is held is not helped by a ring; its time will come.
 func (s *tenantSync) rung(ctx workflow.Context) {
 	for _, l := range s.lanes() {
-		if !l.held || !l.due.After(workflow.Now(ctx)) {
+		switch {
+		case l.future != nil:
+			l.rung = true
+		case !l.held || !l.due.After(workflow.Now(ctx)):
 			l.wanted = true
 		}
 	}
@@ -182,7 +190,7 @@ func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Futu
 		l.due = workflow.Now(ctx).Add(30 * time.Second)
 		return
 	}
-	if result.More {
+	if result.More || (l.rung && !l.held) {
 		l.wanted = true
 	}
 	if result.Due {
