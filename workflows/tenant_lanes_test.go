@@ -197,6 +197,15 @@ func TestHeldLane(t *testing.T) {
 		require.Equal(t, seconds(0, 301), tn.times("deliver"))
 	})
 
+	t.Run("rings that come while its attempt runs do not interrupt it either", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.deliver.answer(held, held, idle)
+		tn.ringAt(seconds(0.5, 301.5)...)
+		tn.runUntil(time.Hour)
+		require.Equal(t, seconds(0, 301, 602), tn.times("deliver"))
+	})
+
 	t.Run("retry_now interrupts it", func(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)

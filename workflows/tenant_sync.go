@@ -190,7 +190,7 @@ func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Futu
 		l.due = workflow.Now(ctx).Add(30 * time.Second)
 		return
 	}
-	if result.More || (l.rung && !l.held) {
+	if result.More || (l.rung && !(result.Held && result.Due)) {
 		l.wanted = true
 	}
 	if result.Due {
