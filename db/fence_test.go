@@ -17,8 +17,8 @@ func fencedCalls(d *dbtest.Database) map[string]func(context.Context, acmesync.F
 	return map[string]func(context.Context, acmesync.Fence) error{
 		"CommitFetched": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitFetched(ctx, f, acmesync.Fetched{
-				Pages: []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "straggler")},
-				Hints: []acmesync.Key{{Stream: acmesync.Appointments, AcmeID: "straggler"}},
+				Pages:    []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "straggler")},
+				Hints:    []acmesync.Key{{Stream: acmesync.Appointments, AcmeID: "straggler"}},
 				Position: &acmesync.Position{Stream: acmesync.Appointments, Cursor: "straggler", WatermarkAt: &at, Walking: true},
 			})
 		},

@@ -85,11 +85,17 @@ const selectReviews = `
 // Reviews lists reviews of all tenants, or of one, that are not resolved; with all, resolved ones too. Newest first.
 func (db *DB) Reviews(ctx context.Context, tenant acmesync.TenantID, all bool, limit int) ([]acmesync.Review, error) {
 	reviews := []acmesync.Review{}
-	err := db.as(ctx, fleetRole, func(tx *sqlx.Tx) error {
+	list := func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &reviews, selectReviews+`
 			WHERE ($1 = '' OR r.tenant = $1) AND ($2 OR r.state <> 'resolved') ORDER BY r.opened_at DESC, r.fingerprint LIMIT $3`,
 			tenant, all, limit)
-	})
+	}
+	var err error
+	if tenant == "" {
+		err = db.as(ctx, fleetRole, list)
+	} else {
+		err = db.in(ctx, tenant, list)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list reviews: %w", err)
 	}

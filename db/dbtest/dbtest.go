@@ -29,6 +29,7 @@ type Database struct {
 	Keyset   string
 	URL      string // as acmesync_app, under row-level security
 	OwnerURL string // as acmesync_owner
+	SuperURL string
 	Super    *sqlx.DB
 }
 
@@ -65,8 +66,9 @@ func New(t testing.TB) *Database {
 		Vault: vault, Keyset: keyset,
 		URL:      with(t, super, "acmesync_app", name),
 		OwnerURL: with(t, super, "acmesync_owner", name),
-		Super:    open(t, with(t, super, "", name)),
+		SuperURL: with(t, super, "", name),
 	}
+	d.Super = open(t, d.SuperURL)
 	d.DB, err = db.Open(ctx, d.URL, vault)
 	require.NoError(t, err)
 	t.Cleanup(func() {

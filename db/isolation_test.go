@@ -1,0 +1,346 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"acmesync"
+	"acmesync/db"
+	"acmesync/db/dbtest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// victim is a tenant that has something everywhere, and what an intruder would have to know of it.
+type victim struct {
+	id             acmesync.TenantID
+	endpoint       string
+	fetch, deliver acmesync.Fence
+	fingerprint    string
+	pages          []acmesync.Page
+	hints          []acmesync.Hint
+	cells          []acmesync.Cell
+	cleanup        acmesync.Cleanup
+	config         acmesync.Config
+	version        int64
+}
+
+// intrusion calls one method for the victim and answers what it has read: nothing at all is a zero or empty value.
+type intrusion func(ctx context.Context, d *db.DB, v victim) (read any, err error)
+
+func wrote(err error) (any, error) { return nil, err }
+
+// intrusions are all methods that work for one tenant.
+var intrusions = map[string]intrusion{
+	"Alive": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.Alive(ctx, v.deliver)) },
+	"Apply": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Apply(ctx, v.id, acmesync.Command{ID: "intruder", Name: acmesync.Deactivate, Actor: "intruder", RemoveEvents: true})
+	},
+	"Audit":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audit(ctx, v.id, 10) },
+	"Backlog": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Backlog(ctx, v.id) },
+	"Balance": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		all, err := d.Balance(ctx, v.id)
+		n := int64(0)
+		for _, b := range all {
+			n += b.Known + b.Sum() + b.Arrivals.Received
+		}
+		return n, err
+	},
+	"BeginCleanup": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return nil, errorOf(d.BeginCleanup(ctx, v.id))
+	},
+	"BeginLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return nil, errorOf(d.BeginLane(ctx, v.id, acmesync.Fetch))
+	},
+	"ClaimHints": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.ClaimHints(ctx, v.fetch, 10) },
+	"ClaimPages": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.ClaimPages(ctx, v.deliver, 100, 1<<20)
+	},
+	"CleanedUp": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CleanedUp(ctx, v.id, v.cleanup))
+	},
+	"Cleanups":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Cleanups(ctx, v.id) },
+	"ClearMark": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.ClearMark(ctx, v.deliver)) },
+	"CommitCells": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitCells(ctx, v.deliver, v.cells))
+	},
+	"CommitDelivered": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitDelivered(ctx, v.deliver, acmesync.Delivered{
+			Entries: []acmesync.LedgerEntry{entry(acmesync.Appointments, "intruder", acmesync.InStep, "")},
+			Ended:   []acmesync.EndedPage{{Envelope: v.pages[0].Envelope, Done: 1}},
+			Parked:  []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "intruder", acmesync.EndMissing, "end")},
+		}))
+	},
+	"CommitFetched": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitFetched(ctx, v.fetch, acmesync.Fetched{
+			Pages: []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "intruder")},
+			Ended: []acmesync.EndedHint{{Envelope: v.hints[0].Envelope, Column: acmesync.CountDone}},
+		}))
+	},
+	"CommitRemoved": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitRemoved(ctx, v.deliver, []acmesync.LedgerEntry{entry(acmesync.Appointments, "canary-in-step", acmesync.Deleted, "")}))
+	},
+	"CommitStaff": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitStaff(ctx, v.fetch, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "intruder", 1)}))
+	},
+	"CommitSubscription": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitSubscription(ctx, v.fetch, "sub_intruder", "whsec_intruder", time.Hour))
+	},
+	"Completed": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Completed(ctx, v.deliver) },
+	"Configure": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.Configure(ctx, v.id, acmesync.Config{PageSize: 1}, "intruder"))
+	},
+	"ConfigureAt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.ConfigureAt(ctx, v.id, v.version, acmesync.Config{PageSize: 1}, "intruder"))
+	},
+	"Connection": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		c, err := d.Connection(ctx, v.id)
+		return c.AcmeURL + c.HookEndpoint, err
+	},
+	"ContactHashes": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.ContactHashes(ctx, v.deliver, []string{"canary-contact"})
+	},
+	"Contacts": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Contacts(ctx, v.deliver, []string{"canary-contact"})
+	},
+	"CreateTenant": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.CreateTenant(ctx, db.NewTenant{ID: v.id + "-twin", Name: "Intruder", AcmeURL: "https://a", AppURL: "https://b", Actor: "intruder"})
+	},
+	"Credentials": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Credentials(ctx, v.id) },
+	"Decide": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Decide(ctx, v.id, v.fingerprint, acmesync.Decision{ID: "intruder", Action: acmesync.OrderDiscard, Actor: "intruder", Reason: "none"})
+	},
+	"DescribeAccount": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.DescribeAccount(ctx, v.id, "AQ", "Antarctica/Troll"))
+	},
+	"DueCells": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.DueCells(ctx, v.deliver, 10) },
+	"EndLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		_, due, err := d.EndLane(ctx, v.deliver)
+		return due, err
+	},
+	"HeldNow": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.HeldNow(ctx, v.id, acmesync.DependsOnAcme)
+	},
+	"Hold": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.Hold(ctx, v.deliver, acmesync.Hold{Dependency: acmesync.DependsOnApp, Kind: acmesync.Unavailable, Reason: "intruder"}, time.Hour))
+	},
+	"Holds":       func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Holds(ctx, v.id) },
+	"HookSecrets": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookSecrets(ctx, v.id) },
+	"Ledger": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Ledger(ctx, v.deliver, acmesync.Appointments, []string{"canary-in-step"})
+	},
+	"OpenParked": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.OpenParked(ctx, v.deliver, acmesync.Appointments, []string{"canary-parked"})
+	},
+	"ParkedRecords": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.ParkedRecords(ctx, v.id, v.fingerprint, 10)
+	},
+	"Positions": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Positions(ctx, v.fetch) },
+	"PutOffCleanup": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.PutOffCleanup(ctx, v.id, v.cleanup))
+	},
+	"RaiseToken": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.RaiseToken(ctx, v.deliver, 1000))
+	},
+	"Reconnected": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Reconnected(ctx, v.id, "intruder")
+	},
+	"Record": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		story, err := d.Record(ctx, v.id, acmesync.Appointments, "canary-in-step")
+		return len(story.Arrivals) + len(story.State), err
+	},
+	"Records": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Records(ctx, v.id, db.RecordFilter{Stream: acmesync.Appointments, Limit: 10})
+	},
+	"Release": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.Release(ctx, v.fetch, acmesync.DependsOnAcme))
+	},
+	"ReleasePages": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.ReleasePages(ctx, v.deliver, v.pages))
+	},
+	"RequireReauth": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.RequireReauth(ctx, v.id, "intruder")
+	},
+	"Review":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Review(ctx, v.id, v.fingerprint) },
+	"Reviews": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Reviews(ctx, v.id, true, 10) },
+	"SavePosition": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.SavePosition(ctx, v.fetch, acmesync.Position{Stream: acmesync.Appointments, Cursor: "intruder", Walking: true}))
+	},
+	"SetCredentials": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.SetCredentials(ctx, v.id, acmesync.Credentials{AcmeAPIKey: "intruder"}, "intruder"))
+	},
+	"SettleReview": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.SettleReview(ctx, v.id, v.fingerprint)
+	},
+	"Staff": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Staff(ctx, v.deliver, acmesync.UserPerson)
+	},
+	"StaffStale": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.StaffStale(ctx, v.deliver, acmesync.AppUserPerson)
+	},
+	"StaffStamp": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.StaffStamp(ctx, v.deliver) },
+	"SubscriptionDue": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		id, _, err := d.SubscriptionDue(ctx, v.fetch)
+		return id, err
+	},
+	"Tenant": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Tenant(ctx, v.id) },
+	"UnknownContacts": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		unknown, err := d.UnknownContacts(ctx, v.fetch, []string{"canary-contact"})
+		return 1 - len(unknown), err
+	},
+	"UnnoticedReviews": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.UnnoticedReviews(ctx, v.id) },
+	"Written":          func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Written(ctx, v.deliver, "", 10) },
+}
+
+func errorOf(_ acmesync.Fence, err error) error { return err }
+
+// fleetWide are the methods that name no tenant, or several on purpose.
+var fleetWide = map[string]string{
+	"CheckSchema":    "reads the schema's version, no rows",
+	"Close":          "ends the connections",
+	"Ping":           "reads no rows",
+	"Endpoint":       "finds out whose hook it is: there is no tenant yet; a function of the intake role that answers nothing else",
+	"StoreHooks":     "hooks of several tenants in one statement; the endpoint says whose, not the caller; a function of the intake role",
+	"Mark":           "flips marks of several tenants; a function that answers which, and reads no rows of theirs",
+	"WithWork":       "one look for all lanes of a worker; a function that answers which have work, and reads no rows of theirs",
+	"LeaseBudget":    "a limit owner may be shared by tenants; budgets name no tenant",
+	"LearnBudget":    "a limit owner may be shared by tenants; budgets name no tenant",
+	"Tenants":        "the staff's list; as the fleet role, which sees no bodies",
+	"Living":         "the sweep's list; as the fleet role, which sees no bodies",
+	"LivingCount":    "the sweep's count; as the fleet role, which sees no bodies",
+	"Overdue":        "the sweep's list; as the fleet role, which sees no bodies",
+	"MakePartitions": "makes tables, reads no rows",
+}
+
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	ctx := t.Context()
+	activated(t, d, "intruder")
+	pinned := d.ActAs("intruder")
+
+	t.Run("every method is either tried or fleet-wide for a reason", func(t *testing.T) {
+		all := reflect.TypeFor[*db.DB]()
+		for i := range all.NumMethod() {
+			name := all.Method(i).Name
+			if name == "ActAs" || name == "Pool" || name == "Explained" { // these tests' own
+				continue
+			}
+			_, tried := intrusions[name]
+			require.True(t, tried != (fleetWide[name] != ""), "%s: add a row to intrusions, or to fleetWide with the reason", name)
+		}
+		require.Equal(t, all.NumMethod()-3, len(intrusions)+len(fleetWide), "a row without a method")
+	})
+	for name, call := range intrusions {
+		t.Run(name+" for a tenant inside another's transaction reads and writes nothing", func(t *testing.T) {
+			v := seeded(t, d, name)
+			before, intruderBefore := dump(t, d, v.id), dump(t, d, "intruder")
+			read, err := call(ctx, pinned, v)
+			if err == nil {
+				require.True(t, empty(read), "it read %+v", read)
+			}
+			require.NotContains(t, rendered(read), "canary")
+			require.Equal(t, before, dump(t, d, v.id))
+			require.Equal(t, intruderBefore, dump(t, d, "intruder"), "nor does it write to the tenant whose transaction it is")
+			require.Zero(t, scalar[int](t, d, `SELECT count(*) FROM tenants WHERE tenant = $1`, v.id+"-twin"))
+
+			read, err = call(ctx, d.DB, v)
+			require.NoError(t, err, "in the tenant's own transaction it works: else this row would prove nothing")
+			changed := !reflect.DeepEqual(before, dump(t, d, v.id))
+			require.True(t, changed || !empty(read) || name == "CreateTenant", "the row reads and writes nothing anyway")
+		})
+	}
+}
+
+var victims atomic.Int64
+
+// seeded makes a tenant with rows in every table.
+func seeded(t *testing.T, d *dbtest.Database, method string) victim {
+	t.Helper()
+	ctx := t.Context()
+	v := victim{id: acmesync.TenantID(fmt.Sprintf("victim-%d", victims.Add(1)))}
+	activated(t, d, v.id)
+	v.endpoint = endpointOf(t, d, v.id)
+	require.NoError(t, d.SetCredentials(ctx, v.id, acmesync.Credentials{AcmeAPIKey: "canary-key", AppToken: "canary-token"}, "canary"))
+	_, err := d.StoreHooks(ctx, []db.HookDelivery{{Endpoint: v.endpoint, Tenant: v.id, WebhookID: "w1", BodySHA: []byte("sha"), Events: []db.HookEvent{
+		{Stream: acmesync.Appointments, AcmeID: "canary-in-step", Body: []byte("{}")}, {Stream: acmesync.Appointments, AcmeID: "canary-hinted", Body: []byte("{}")},
+	}}})
+	require.NoError(t, err)
+
+	v.fetch = begin(t, d, v.id, acmesync.Fetch)
+	require.NoError(t, d.CommitSubscription(ctx, v.fetch, "canary-subscription", "whsec_canary", time.Hour))
+	require.NoError(t, d.CommitStaff(ctx, v.fetch, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "canary-user", 1)}))
+	require.NoError(t, d.CommitFetched(ctx, v.fetch, acmesync.Fetched{
+		Pages:  []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "canary-in-step"), page(acmesync.Touchpoints, acmesync.Backfill, "canary-waiting")},
+		People: []acmesync.Person{person(acmesync.ContactPerson, "canary-contact", 1)},
+	}))
+	v.hints, err = d.ClaimHints(ctx, v.fetch, 10)
+	require.NoError(t, err)
+
+	v.deliver = begin(t, d, v.id, acmesync.Deliver)
+	v.pages = claim(t, d, v.deliver)
+	written := entry(acmesync.Appointments, "canary-in-step", acmesync.InStep, "")
+	written.Steps = acmesync.StepWritten
+	require.NoError(t, d.CommitDelivered(ctx, v.deliver, acmesync.Delivered{
+		Entries: []acmesync.LedgerEntry{written},
+		Parked:  []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "canary-parked", acmesync.EndMissing, "end")},
+		Links:   []acmesync.Link{{ContactID: "canary-contact", Key: written.Key, EndsAt: time.Now().Add(time.Hour)}},
+		Facts:   []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
+	}))
+	v.fingerprint = acmesync.Fingerprint(acmesync.Appointments, acmesync.EndMissing, "end")
+	v.cells, err = d.DueCells(ctx, v.deliver, 10)
+	require.NoError(t, err)
+	require.NoError(t, d.Hold(ctx, v.fetch, acmesync.Hold{Dependency: acmesync.DependsOnAcme, Stream: acmesync.Contacts, Kind: acmesync.Unavailable, Reason: "canary"}, time.Hour))
+	_, err = d.Mark(ctx, []acmesync.TenantID{v.id}, acmesync.Deliver)
+	require.NoError(t, err)
+	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
+	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
+	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)
+	for table, rows := range dump(t, d, v.id) {
+		require.NotEmpty(t, rows, "%s has no row of the tenant: what reads it is not tried", table)
+	}
+
+	switch method { // what a method would take as a reason to do nothing
+	case "BeginCleanup":
+		exec(t, d, `UPDATE tenants SET state = 'deactivated' WHERE tenant = $1`, v.id)
+	case "Reconnected":
+		exec(t, d, `UPDATE tenants SET state = 'needs_reauth' WHERE tenant = $1`, v.id)
+	case "Completed":
+		exec(t, d, `UPDATE positions SET backfilled_at = now() WHERE tenant = $1`, v.id)
+		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = $1`, v.id)
+		exec(t, d, `UPDATE cells SET sent = changed WHERE tenant = $1`, v.id)
+	case "ClaimPages":
+		require.NoError(t, d.ReleasePages(ctx, v.deliver, v.pages))
+	}
+	tenant, err := d.Tenant(ctx, v.id)
+	require.NoError(t, err)
+	v.version = tenant.Version
+	return v
+}
+
+// empty reports whether a method has answered with nothing at all.
+func empty(read any) bool {
+	if read == nil {
+		return true
+	}
+	v := reflect.ValueOf(read)
+	switch v.Kind() { //nolint:exhaustive // the rest are scalars and structs
+	case reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	default:
+		return v.IsZero()
+	}
+}
+
+func rendered(read any) string {
+	text, err := json.Marshal(read)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
