@@ -73,6 +73,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
+// refuseStrongRole looks at what the login may become too: a membership is one SET ROLE away from its rights.
 func (db *DB) refuseStrongRole(ctx context.Context) error {
 	var role struct {
 		Name   string `db:"name"`
@@ -80,9 +81,10 @@ func (db *DB) refuseStrongRole(ctx context.Context) error {
 		Owns   bool   `db:"owns"`
 	}
 	err := db.sql.GetContext(ctx, &role, `
-		SELECT rolname AS name, rolsuper OR rolbypassrls AS strong,
-			EXISTS (SELECT 1 FROM pg_class c WHERE c.relname = 'envelopes' AND pg_has_role(current_user, c.relowner, 'USAGE')) AS owns
-		FROM pg_roles WHERE rolname = current_user`)
+		SELECT current_user AS name,
+			EXISTS (SELECT 1 FROM pg_roles WHERE (rolsuper OR rolbypassrls) AND pg_has_role(current_user, oid, 'MEMBER')) AS strong,
+			EXISTS (SELECT 1 FROM pg_class WHERE relname = 'envelopes' AND pg_has_role(current_user, relowner, 'MEMBER'))
+				OR EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'acmesync_definer' AND pg_has_role(current_user, oid, 'MEMBER')) AS owns`)
 	if err != nil {
 		return fmt.Errorf("look at the database role: %w", err)
 	}

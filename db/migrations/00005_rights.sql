@@ -207,3 +207,5 @@ CREATE FUNCTION schema_version() RETURNS bigint LANGUAGE sql STABLE SECURITY DEF
   SELECT max(version_id) FROM goose_db_version WHERE is_applied
 $$;
 -- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION schema_version FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION schema_version TO acmesync_app;
