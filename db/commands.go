@@ -133,6 +133,9 @@ func setTenant(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, set, 
 	return nil
 }
 
+// lockLanes takes both lanes in the order in which marks take them: an update alone takes them as it finds them.
+const lockLanes = `SELECT 1 FROM lanes WHERE tenant = $1 ORDER BY lane, shard FOR UPDATE`
+
 // beginGeneration makes every stream start from the beginning and refuses what an earlier
 // activation left waiting. The ledger stays: what both sides agree on is not written again.
 func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
@@ -148,6 +151,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 			FROM tenants t JOIN connections c USING (tenant), (VALUES ('appointments'), ('touchpoints'), ('contacts')) s (stream)
 			WHERE t.tenant = $1`,
 		`UPDATE connections SET subscription_due = now(), users_read_at = NULL, app_users_read_at = NULL WHERE tenant = $1`,
+		lockLanes,
 		`UPDATE lanes SET due_at = now(), marked_at = NULL WHERE tenant = $1`,
 	} {
 		if _, err := tx.ExecContext(ctx, q, tenant); err != nil {
@@ -197,6 +201,7 @@ func makeDue(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmes
 	for _, q := range []string{
 		`UPDATE positions SET due_at = now() WHERE tenant = $1`,
 		`UPDATE holds SET next_at = now() WHERE tenant = $1`,
+		lockLanes,
 		`UPDATE lanes SET due_at = now() WHERE tenant = $1`,
 		`UPDATE envelopes SET due_at = now() WHERE tenant = $1 AND ended_at IS NULL AND due_at > now()`,
 	} {
