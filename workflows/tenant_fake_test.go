@@ -47,7 +47,7 @@ type tenant struct {
 	row      activities.TenantState
 	applied  map[string]bool
 	commands []acmesync.Command
-	apply    func(acmesync.Command) fakeCall // how long ApplyCommand takes and what it meets; nil: nothing
+	apply    func(acmesync.CommandName) fakeCall // how long ApplyCommand takes and what it meets; nil: nothing
 	load     func(n int) fakeCall
 	loads    int
 	decided  []activities.DecideInput
@@ -70,7 +70,6 @@ type timer struct{ takes, at time.Duration }
 type fakeCall struct {
 	takes time.Duration
 	err   error
-	then  func() // as it ends
 }
 
 // fakeLane answers attempts in order, the last answer for ever.
@@ -120,14 +119,11 @@ func newTenant(t *testing.T) *tenant {
 				return now.result, now.err
 			})
 	}
-	tn.env.OnActivity(do.LoadTenant, mock.Anything, activities.TenantInput{Tenant: tenantID}).Return(tn.loadTenant)
+	tn.fakeLoad(do)
 	tn.fakeApply(do)
 	tn.env.OnActivity(do.CleanUp, mock.Anything, activities.TenantInput{Tenant: tenantID}).
 		AfterFn(func() time.Duration { tn.note("clean up"); return tn.cleanUp.takes }).
 		Return(func(context.Context, activities.TenantInput) (activities.CleanupResult, error) {
-			if tn.cleanUp.then != nil {
-				tn.cleanUp.then()
-			}
 			return activities.CleanupResult{}, tn.cleanUp.err
 		})
 	tn.env.OnActivity(do.DecideReview, mock.Anything, mock.Anything).
@@ -152,18 +148,23 @@ func (tn *tenant) listen() {
 	})
 }
 
-// loadTenant answers the row as it was when the call began.
-func (tn *tenant) loadTenant(context.Context, activities.TenantInput) (activities.TenantState, error) {
-	tn.mu.Lock()
-	defer tn.mu.Unlock()
-	tn.loads++
-	tn.note("load")
-	if tn.load != nil {
-		if call := tn.load(tn.loads); call.err != nil {
-			return activities.TenantState{}, call.err
-		}
-	}
-	return tn.row, nil
+// fakeLoad answers the row as it was when the call began.
+func (tn *tenant) fakeLoad(do *activities.Activities) {
+	var call fakeCall
+	var row activities.TenantState
+	tn.env.OnActivity(do.LoadTenant, mock.Anything, activities.TenantInput{Tenant: tenantID}).
+		AfterFn(func() time.Duration {
+			tn.mu.Lock()
+			defer tn.mu.Unlock()
+			tn.loads++
+			tn.note("load")
+			call, row = fakeCall{}, tn.row
+			if tn.load != nil {
+				call = tn.load(tn.loads)
+			}
+			return call.takes
+		}).
+		Return(func(context.Context, activities.TenantInput) (activities.TenantState, error) { return row, call.err })
 }
 
 // fakeApply keeps the row as Postgres does: once per command id, and only what fits.
@@ -176,7 +177,7 @@ func (tn *tenant) fakeApply(do *activities.Activities) {
 				defer tn.mu.Unlock()
 				call = fakeCall{}
 				if tn.apply != nil {
-					call = tn.apply(acmesync.Command{Name: name})
+					call = tn.apply(name)
 				}
 				return call.takes
 			}).
@@ -188,11 +189,7 @@ func (tn *tenant) fakeApply(do *activities.Activities) {
 				}
 				tn.note(string(name))
 				tn.commit(in.Command)
-				state := tn.row
-				if call.then != nil {
-					call.then()
-				}
-				return state, nil
+				return tn.row, nil
 			})
 	}
 }
@@ -203,12 +200,13 @@ func (tn *tenant) commit(c acmesync.Command) {
 		return
 	}
 	tn.applied[c.ID] = true
+	tn.row.Epoch++
 	state, changes := map[acmesync.CommandName]acmesync.TenantState{
 		acmesync.Pause: acmesync.Paused, acmesync.Resume: acmesync.Active,
 		acmesync.Deactivate: acmesync.Deactivated, acmesync.Stop: acmesync.Stopped,
 	}[c.Name]
 	if changes {
-		tn.row = activities.TenantState{State: state, Reason: c.Reason}
+		tn.row.State, tn.row.Reason = state, c.Reason
 	}
 }
 
@@ -245,7 +243,7 @@ func (tn *tenant) setRowAt(d time.Duration, state acmesync.TenantState) {
 	tn.at(d, func() {
 		tn.mu.Lock()
 		defer tn.mu.Unlock()
-		tn.row = activities.TenantState{State: state}
+		tn.row = activities.TenantState{State: state, Epoch: tn.row.Epoch + 1}
 	})
 }
 
@@ -362,4 +360,36 @@ func seconds(all ...float64) []time.Duration {
 		times = append(times, time.Duration(s*float64(time.Second)))
 	}
 	return times
+}
+
+// commandsNamed are those that reached the row: of a name, or of any but one.
+func (tn *tenant) commandsNamed(name, except acmesync.CommandName) []acmesync.Command {
+	var all []acmesync.Command
+	for _, c := range tn.commands {
+		if (name == "" || c.Name == name) && c.Name != except {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+func (tn *tenant) statusAt(d time.Duration, status *workflows.TenantStatus) {
+	tn.at(d, func() {
+		value, err := tn.env.QueryWorkflow(workflows.StatusQuery)
+		require.NoError(tn.t, err)
+		require.NoError(tn.t, value.Get(status))
+	})
+}
+
+// holdForEver has the fetch lane held, waiting twice as long each time, up to five minutes.
+func (tn *tenant) holdForEver() {
+	var attempts []attempt
+	for wait := time.Second; ; wait *= 2 {
+		wait = min(wait, 5*time.Minute)
+		attempts = append(attempts, attempt{takes: time.Second, result: activities.LaneResult{Held: true, Due: true, Wait: wait}})
+		if wait == 5*time.Minute {
+			break
+		}
+	}
+	tn.fetch.answer(attempts...)
 }
