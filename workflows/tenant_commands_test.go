@@ -65,6 +65,18 @@ func TestPause(t *testing.T) {
 			require.Empty(t, tn.timers)
 		})
 
+		t.Run("a tenant that is "+string(state)+" goes on by a ring once its row says so", func(t *testing.T) {
+			t.Parallel()
+			tn := newTenant(t)
+			tn.row.State = state
+			tn.ringAt(30 * time.Second)
+			tn.setRowAt(time.Minute, acmesync.Active)
+			tn.ringAt(90 * time.Second)
+			tn.runUntil(time.Hour)
+			require.Equal(t, seconds(90), tn.times("fetch"))
+			require.Equal(t, seconds(90), tn.times("deliver"))
+		})
+
 		t.Run("a lane that finds its tenant "+string(state)+" has the workflow look", func(t *testing.T) {
 			t.Parallel()
 			tn := newTenant(t)

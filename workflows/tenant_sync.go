@@ -169,8 +169,10 @@ func (s *tenantSync) wait(ctx workflow.Context) {
 	}
 }
 
-// rung: a lane whose dependency is held is not helped by a ring; its time will come.
+// rung: a lane whose dependency is held is not helped by a ring; its time will come. A tenant that does not run is not rung
+// by hooks: somebody has changed its row.
 func (s *tenantSync) rung(ctx workflow.Context) {
+	s.reload = s.reload || !s.state.State.Runs()
 	for _, l := range s.lanes() {
 		switch {
 		case l.future != nil:
