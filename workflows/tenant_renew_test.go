@@ -95,6 +95,20 @@ func TestContinueAsNew(t *testing.T) {
 		require.Equal(t, []string{"sync_now"}, tn.order(10*time.Second))
 	})
 
+	t.Run("is left for a Cancel that comes while its lanes end", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.fetch.answer(attempt{takes: time.Minute})
+		tn.at(30*time.Second, func() {
+			tn.env.SetContinueAsNewSuggested(true)
+			tn.env.SignalWorkflow(workflows.WakeSignal, nil)
+			tn.env.CancelWorkflow()
+		})
+		tn.run()
+		requireCanceled(t, tn.env.GetWorkflowError())
+		require.Equal(t, acmesync.Stopped, tn.row.State)
+	})
+
 	t.Run("is left for a Cancel that comes while it waits for handlers", func(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)

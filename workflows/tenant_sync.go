@@ -245,7 +245,8 @@ func (s *tenantSync) worn(ctx workflow.Context) bool {
 func (s *tenantSync) renew(ctx workflow.Context) error {
 	s.cancelLanes()
 	s.awaitLanes(ctx)
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	if ctx.Err() != nil { // the new run would know nothing of it
 		return s.stopped(ctx)
 	}
 	for s.wake.ReceiveAsync(nil) {
