@@ -286,4 +286,15 @@ func TestCommands(t *testing.T) {
 			Deliver: "held by a fault outside until 2026-03-01 12:01:10 UTC"}, held)
 	})
 
+	t.Run("SyncState is written on transitions only", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		for n := range 100 {
+			tn.ringAt(time.Duration(n) * time.Minute)
+		}
+		tn.updateAt(30*time.Minute, workflows.PauseUpdate, workflows.CommandInput{})
+		tn.updateAt(60*time.Minute, workflows.ResumeUpdate, workflows.CommandInput{})
+		tn.runUntil(24 * time.Hour)
+		require.Equal(t, []string{"active", "paused", "active", "stopped"}, tn.shown)
+	})
 }

@@ -78,6 +78,23 @@ func TestCancel(t *testing.T) {
 		requireCanceled(tn.t, tn.env.GetWorkflowError())
 	}
 
+	t.Run("first the row, then the lanes end, then what is left outside, then Canceled", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.fetch.answer(attempt{takes: 65 * time.Second, result: activities.LaneResult{Reload: true}})
+		tn.deliver.answer(attempt{takes: 70 * time.Second, result: activities.LaneResult{Reload: true}})
+		tn.cancelAt(time.Minute)
+		tn.run()
+		canceled(tn)
+		require.Equal(t, []string{"stop", "fetch ends", "deliver ends", "clean up"}, tn.order(time.Minute))
+		require.Equal(t, acmesync.Stopped, tn.row.State)
+		require.Equal(t, []string{"active", "stopped"}, tn.shown)
+		stop := tn.commandsNamed(acmesync.Stop, "")[0]
+		require.Regexp(t, "^cancel:.+", stop.ID)
+		require.Equal(t, "temporal", stop.Actor)
+		require.Equal(t, "cancelled in Temporal", stop.Reason)
+	})
+
 	t.Run("a lane that does not end is left after two minutes", func(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)

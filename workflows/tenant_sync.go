@@ -282,10 +282,14 @@ func (s *tenantSync) awaitLanes(ctx workflow.Context) {
 func (s *tenantSync) stopped(ctx workflow.Context) error {
 	disconnected, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	_, _ = call[activities.CommandInput, activities.TenantState](disconnected, database("note that support stopped the tenant"), do.ApplyCommand,
+	state, err := call[activities.CommandInput, activities.TenantState](disconnected, database("note that support stopped the tenant"), do.ApplyCommand,
 		activities.CommandInput{Tenant: s.tenant, Command: acmesync.Command{
 			ID: "cancel:" + workflow.GetInfo(ctx).WorkflowExecution.RunID, Name: acmesync.Stop, Actor: "temporal", Reason: "cancelled in Temporal",
-		}}) // refused only where the tenant has stopped already
+		}})
+	if err == nil { // refused only where the tenant has stopped already
+		s.become(state)
+		s.show(disconnected, string(s.state.State))
+	}
 	s.leave(disconnected)
 	return temporal.NewCanceledError()
 }
