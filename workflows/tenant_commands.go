@@ -73,6 +73,7 @@ func (s *tenantSync) validate(c command, in CommandInput) error {
 }
 
 func (s *tenantSync) obey(ctx workflow.Context, c command, in CommandInput) (string, error) {
+	known := s.state.Epoch
 	state, err := call[activities.CommandInput, activities.TenantState](ctx, database("write the command to the tenant's row"), do.ApplyCommand,
 		activities.CommandInput{Tenant: s.tenant, Command: acmesync.Command{
 			ID: commandID(ctx, in), Name: c.name, Actor: actorOf(in), Reason: in.Reason, RemoveEvents: in.RemoveEvents,
@@ -80,7 +81,7 @@ func (s *tenantSync) obey(ctx workflow.Context, c command, in CommandInput) (str
 	if err != nil {
 		return "", err
 	}
-	s.become(state)
+	s.become(state, known)
 	if c.name != acmesync.Pause && c.name != acmesync.Deactivate {
 		for _, l := range s.lanes() {
 			l.held = false

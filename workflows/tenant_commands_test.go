@@ -109,6 +109,18 @@ func TestPause(t *testing.T) {
 		require.Contains(t, tn.times("fetch"), time.Minute)
 	})
 
+	t.Run("a row whose epoch has gone back is believed", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.row.Epoch = 40
+		tn.fetch.answer(attempt{takes: 10 * time.Second, result: activities.LaneResult{Reload: true}})
+		tn.at(5*time.Second, func() {
+			tn.row = activities.TenantState{State: acmesync.Deactivated, Reason: "there is no such tenant"}
+		})
+		tn.run()
+		require.NoError(t, tn.env.GetWorkflowError())
+		require.Equal(t, seconds(10), tn.times("clean up"))
+	})
 }
 
 func TestCommands(t *testing.T) {

@@ -89,19 +89,21 @@ func (s *tenantSync) lanes() []*laneRun { return []*laneRun{s.fetch, s.deliver} 
 // load reads the tenant's row: the truth about what it shall do.
 func (s *tenantSync) load(ctx workflow.Context) error {
 	s.reload = false
+	known := s.state.Epoch
 	state, err := call[activities.TenantInput, activities.TenantState](ctx, database("read the tenant's row"), do.LoadTenant,
 		activities.TenantInput{Tenant: s.tenant})
 	if err != nil {
 		return err
 	}
-	s.become(state)
+	s.become(state, known)
 	return nil
 }
 
 // become takes a state over; one that runs again has everything to look at. A reading that was under way while a command
-// was applied is older than what the command answered, and is dropped.
-func (s *tenantSync) become(state activities.TenantState) {
-	if state.Epoch < s.state.Epoch {
+// was applied is older than what the command answered, and is dropped; known is the epoch from before it. Where nothing
+// came between, a lower epoch is the truth: the row is gone, or an older backup was restored.
+func (s *tenantSync) become(state activities.TenantState, known int64) {
+	if state.Epoch < s.state.Epoch && s.state.Epoch != known {
 		return
 	}
 	if state.State.Runs() && !s.state.State.Runs() {
@@ -282,12 +284,13 @@ func (s *tenantSync) awaitLanes(ctx workflow.Context) {
 func (s *tenantSync) stopped(ctx workflow.Context) error {
 	disconnected, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	known := s.state.Epoch
 	state, err := call[activities.CommandInput, activities.TenantState](disconnected, database("note that support stopped the tenant"), do.ApplyCommand,
 		activities.CommandInput{Tenant: s.tenant, Command: acmesync.Command{
 			ID: "cancel:" + workflow.GetInfo(ctx).WorkflowExecution.RunID, Name: acmesync.Stop, Actor: "temporal", Reason: "cancelled in Temporal",
 		}})
 	if err == nil { // refused only where the tenant has stopped already
-		s.become(state)
+		s.become(state, known)
 		s.show(disconnected, string(s.state.State))
 	}
 	s.leave(disconnected)
