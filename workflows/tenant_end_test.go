@@ -201,4 +201,16 @@ func TestCancel(t *testing.T) {
 		require.Equal(t, seconds(60), tn.times("clean up"))
 	})
 
+	t.Run("a row that cannot be read is no reason to stop the tenant", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.load = func(n int) fakeCall {
+			if n == 1 { // as when somebody fails the activity by hand
+				return fakeCall{err: temporal.NewNonRetryableApplicationError("failed by hand", activities.ErrTypeConflict, nil)}
+			}
+			return fakeCall{}
+		}
+		tn.runUntil(time.Hour)
+		require.Equal(t, seconds(30), tn.times("fetch"))
+	})
 }

@@ -17,8 +17,11 @@ func TenantSync(ctx workflow.Context, in TenantSyncInput) error {
 	if err := s.handlers(ctx); err != nil {
 		return err
 	}
-	if err := s.load(ctx); err != nil {
-		return s.stopped(ctx)
+	for s.load(ctx) != nil {
+		if ctx.Err() != nil {
+			return s.stopped(ctx)
+		}
+		_ = workflow.Sleep(ctx, lookAgain) // failed by hand: no reason to stop the tenant
 	}
 	for {
 		switch {
@@ -37,6 +40,9 @@ func TenantSync(ctx workflow.Context, in TenantSyncInput) error {
 		}
 	}
 }
+
+// lookAgain is when to try again what should not have failed.
+const lookAgain = 30 * time.Second
 
 // maxLaneRuns bounds a run's history on our own account, besides what the server suggests.
 const maxLaneRuns = 500
@@ -191,7 +197,7 @@ func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Futu
 	l.future, l.held = nil, result.Held
 	if err != nil {
 		// Only cancellation ends an attempt for good, or a timeout that outlived its retries: look again soon.
-		l.due = workflow.Now(ctx).Add(30 * time.Second)
+		l.due = workflow.Now(ctx).Add(lookAgain)
 		return
 	}
 	if result.More || (l.rung && !(result.Held && result.Due)) {
