@@ -60,6 +60,17 @@ func TestDeactivate(t *testing.T) {
 		require.EqualError(t, late.rejected, "cannot sync_now: the tenant is deactivated")
 	})
 
+	t.Run("a tenant that is activated again while it ends goes on", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.cleanUp.takes = 30 * time.Second
+		tn.updateAt(time.Minute, workflows.DeactivateUpdate, workflows.CommandInput{})
+		tn.setRowAt(70*time.Second, acmesync.Starting)
+		tn.ringAt(71 * time.Second) // by whoever activated it and found this run still there
+		tn.run()
+		requireContinued(t, tn.env.GetWorkflowError())
+	})
+
 	t.Run("a ring while it ends does not keep a deactivated tenant", func(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)

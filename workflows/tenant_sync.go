@@ -257,6 +257,11 @@ func (s *tenantSync) renew(ctx workflow.Context) error {
 	if ctx.Err() != nil { // the new run would know nothing of it
 		return s.stopped(ctx)
 	}
+	return s.handOver(ctx)
+}
+
+// handOver ends the run in favour of a fresh one, which looks at everything.
+func (s *tenantSync) handOver(ctx workflow.Context) error {
 	for s.wake.ReceiveAsync(nil) {
 	}
 	options := workflow.ContinueAsNewErrorOptions{}
@@ -303,11 +308,23 @@ func (s *tenantSync) stopped(ctx workflow.Context) error {
 	return temporal.NewCanceledError()
 }
 
-// ended is the end of a tenant whose row says so.
+// ended is the end of a tenant whose row says so. Whoever activates it again before this run has ended finds it here, and rings.
 func (s *tenantSync) ended(ctx workflow.Context) error {
 	s.leave(ctx)
-	s.show(ctx, string(s.state.State))
-	return nil
+	for s.wake.Len() > 0 {
+		for s.wake.ReceiveAsync(nil) {
+		}
+		_ = s.load(ctx)
+		_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+	}
+	switch {
+	case !s.state.State.Lives():
+		s.show(ctx, string(s.state.State))
+		return nil
+	case ctx.Err() != nil:
+		return s.stopped(ctx)
+	}
+	return s.handOver(ctx)
 }
 
 func (s *tenantSync) leave(ctx workflow.Context) {
