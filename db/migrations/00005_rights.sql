@@ -40,9 +40,11 @@ GRANT SELECT ON tenants, connections TO acmesync_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON envelopes, hook_ids, lanes, budgets TO acmesync_definer;
 GRANT SELECT, INSERT, UPDATE ON arrival_totals TO acmesync_definer;
 GRANT UPDATE (hook_seen_at) ON connections TO acmesync_definer;
+GRANT UPDATE (cell) ON tenants TO acmesync_definer; -- to lock a row takes the right to change something of it; nothing is changed
 
 -- Deliveries of several tenants in one statement. Arrays of equal length; an event belongs to the delivery with the number
 -- delivery_of says (from 1). Answers one status per delivery: new, duplicate, or gone (nobody is behind that endpoint).
+-- The tenants' rows are shared until the commit: a command that ends what waits comes before or after, never between.
 -- +goose StatementBegin
 CREATE FUNCTION intake_store(
   endpoints text[], webhook_ids text[], body_shas bytea[],
@@ -50,11 +52,15 @@ CREATE FUNCTION intake_store(
   outcomes text[], bodies bytea[], key_ids text[]
 ) RETURNS TABLE (delivery int, status text)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  WITH delivered AS (
+  WITH alive AS MATERIALIZED (
+    SELECT t.tenant, t.generation FROM tenants t
+    WHERE t.state NOT IN ('draft', 'deactivated') AND t.tenant IN (SELECT c.tenant FROM connections c WHERE c.hook_endpoint = ANY (endpoints))
+    ORDER BY t.tenant FOR SHARE
+  ), delivered AS (
     SELECT d.n::int AS n, d.endpoint, d.webhook_id, d.sha, c.tenant, c.connection, t.generation
     FROM unnest(endpoints, webhook_ids, body_shas) WITH ORDINALITY AS d (endpoint, webhook_id, sha, n)
     LEFT JOIN connections c ON c.hook_endpoint = d.endpoint
-    LEFT JOIN tenants t ON t.tenant = c.tenant AND t.state NOT IN ('draft', 'deactivated')
+    LEFT JOIN alive t ON t.tenant = c.tenant
   ), firsts AS (
     SELECT min(n) AS n, endpoint, webhook_id FROM delivered WHERE generation IS NOT NULL GROUP BY endpoint, webhook_id
   ), fresh AS (
