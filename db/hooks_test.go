@@ -125,10 +125,11 @@ func TestStoreHooks(t *testing.T) {
 		apply(t, d, "paused", acmesync.Resume)
 		require.Len(t, hints(t, d, begin(t, d, "paused", acmesync.Fetch)), 1)
 	})
-	t.Run("a body that cannot be read is parked raw and is nobody's hint", func(t *testing.T) {
+	t.Run("a body that cannot be read is parked raw, with or without a code, and is nobody's hint", func(t *testing.T) {
 		activated(t, d, "raw")
-		store(t, delivery("raw", "r1", db.HookEvent{Raw: true, Outcome: acmesync.Unreadable, Body: []byte("<html>")}))
-		require.Equal(t, 1, scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE tenant = 'raw' AND kind = 'raw' AND parked = 1 AND done = 0 AND ended_at IS NOT NULL`))
+		store(t, delivery("raw", "r1", db.HookEvent{Raw: true, Outcome: acmesync.Unreadable, Body: []byte("<html>")}),
+			delivery("raw", "r2", db.HookEvent{Raw: true, Stream: acmesync.Appointments, Body: []byte("<html>")}))
+		require.Equal(t, 2, scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE tenant = 'raw' AND kind = 'raw' AND parked = 1 AND done = 0 AND ended_at IS NOT NULL`))
 		require.Empty(t, hints(t, d, begin(t, d, "raw", acmesync.Fetch)))
 	})
 	t.Run("an event about something the product does not sync has ended as it arrives", func(t *testing.T) {

@@ -76,7 +76,7 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
       ended_at, bytes, body, key_id)
     SELECT e.id, new.tenant, new.connection, new.generation, 'fetch', e.kind, 'hook', e.stream, nullif(e.acme_id, ''), e.version,
       nullif(e.outcome, ''), (e.kind = 'raw')::int, (e.outcome <> '' AND e.kind <> 'raw')::int,
-      CASE WHEN e.outcome <> '' THEN now() END, coalesce(length(e.body), 0), e.body, e.key_id
+      CASE WHEN e.outcome <> '' OR e.kind = 'raw' THEN now() END, coalesce(length(e.body), 0), e.body, e.key_id
     FROM unnest(delivery_of, ids, kinds, streams, acme_ids, versions, outcomes, bodies, key_ids)
       AS e (delivery, id, kind, stream, acme_id, version, outcome, body, key_id)
     JOIN new ON new.n = e.delivery
