@@ -109,7 +109,7 @@ func storeHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, keys []acmes
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, acme_id, due_at)
-		SELECT u.id, $1, $2, $3, 'fetch', 'hint', 'order', u.stream, u.acme_id, now() + interval '2 seconds'
+		SELECT DISTINCT ON (u.stream, u.acme_id) u.id, $1, $2, $3, 'fetch', 'hint', 'order', u.stream, u.acme_id, now() + interval '2 seconds'
 		FROM unnest($4::uuid[], $5::text[], $6::text[]) AS u (id, stream, acme_id)
 		WHERE NOT EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.acme_id AND e.stream = u.stream
 			AND e.lane = 'fetch' AND e.ended_at IS NULL AND e.tries = 0)`,

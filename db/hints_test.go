@@ -99,7 +99,7 @@ func TestHints(t *testing.T) {
 		waiting := func(id string) int {
 			return scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE tenant = 'collapse' AND acme_id = $1 AND ended_at IS NULL`, id)
 		}
-		ask(appointment("1"), appointment("2"))
+		ask(appointment("1"), appointment("2"), appointment("2"))
 		ask(appointment("1"), appointment("2"))
 		require.Equal(t, 1, waiting("1"))
 		require.Equal(t, 1, waiting("2"))
