@@ -133,6 +133,13 @@ func TestHints(t *testing.T) {
 		people(person(acmesync.ContactPerson, "anna", 2))
 		require.Equal(t, []string{"future", "moved-to-the-future"}, waitingHints(t, d, "contact"))
 	})
+	t.Run("a contact that comes after its event leaves a hint as well", func(t *testing.T) {
+		activated(t, d, "late")
+		in, out := begin(t, d, "late", acmesync.Fetch), begin(t, d, "late", acmesync.Deliver)
+		require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Links: []acmesync.Link{{ContactID: "late", Key: appointment("nameless"), EndsAt: time.Now().Add(time.Hour)}}}))
+		require.NoError(t, d.CommitFetched(ctx, in, acmesync.Fetched{People: []acmesync.Person{person(acmesync.ContactPerson, "late", 1)}}))
+		require.Equal(t, []string{"nameless"}, waitingHints(t, d, "late"))
+	})
 	t.Run("a change among the users leaves a hint per record that had found no match", func(t *testing.T) {
 		activated(t, d, "users")
 		in, out := begin(t, d, "users", acmesync.Fetch), begin(t, d, "users", acmesync.Deliver)

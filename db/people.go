@@ -15,8 +15,8 @@ func personBody(kind acmesync.PersonKind, id string) place {
 	return place{table: "people", column: "body", row: string(kind) + "/" + id}
 }
 
-// storePeople keeps newer versions of people. A contact that changed leaves a hint per linked future event; a change among
-// the users leaves one per record that had found no match.
+// storePeople keeps newer versions of people. A contact that changed, or that comes after events that name it, leaves a hint
+// per linked future event; a change among the users leaves one per record that had found no match.
 func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, people []acmesync.Person) error {
 	if len(people) == 0 {
 		return nil
@@ -37,9 +37,8 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 		}
 	}
 	var changed []struct {
-		Kind  acmesync.PersonKind `db:"kind"`
-		ID    string              `db:"person_id"`
-		Fresh bool                `db:"fresh"`
+		Kind acmesync.PersonKind `db:"kind"`
+		ID   string              `db:"person_id"`
 	}
 	err := tx.SelectContext(ctx, &changed, `
 		INSERT INTO people AS p (tenant, connection, kind, person_id, version, hash, merged_into, email_index, body, key_id)
@@ -50,7 +49,7 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 		ON CONFLICT (tenant, connection, kind, person_id) DO UPDATE SET version = excluded.version, hash = excluded.hash,
 			merged_into = excluded.merged_into, email_index = excluded.email_index, body = excluded.body, key_id = excluded.key_id, read_at = now()
 		WHERE p.hash <> excluded.hash AND p.version <= excluded.version
-		RETURNING kind, person_id, (xmax = 0) AS fresh`,
+		RETURNING kind, person_id`,
 		f.Tenant, f.Connection, pq.Array(kinds), pq.Array(ids), pq.Array(versions), pq.Array(hashes), pq.Array(merged),
 		pq.ByteaArray(indexes), pq.ByteaArray(bodies), pq.Array(keyIDs))
 	if err != nil {
@@ -61,7 +60,7 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 	for _, c := range changed {
 		if c.Kind != acmesync.ContactPerson {
 			usersChanged = true
-		} else if !c.Fresh {
+		} else {
 			contacts = append(contacts, c.ID)
 		}
 	}
@@ -77,8 +76,9 @@ func touchedRecords(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, contacts
 		return nil, nil
 	}
 	rows, err := tx.QueryxContext(ctx, `
-		SELECT DISTINCT stream, acme_id FROM links
-		WHERE tenant = $1 AND connection = $2 AND contact_id = ANY ($3) AND ends_at > now()
+		SELECT l.stream, l.acme_id FROM unnest($3::text[]) AS u (id), LATERAL (
+			SELECT stream, acme_id FROM links WHERE tenant = $1 AND connection = $2 AND contact_id = u.id AND ends_at > now() OFFSET 0
+		) l
 		UNION
 		SELECT stream, acme_id FROM ledger
 		WHERE $4 AND tenant = $1 AND connection = $2 AND code IN ('owner_unmatched', 'user_unmatched')`,
