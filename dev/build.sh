@@ -12,7 +12,7 @@ started=$SECONDS
 # With -v the compiler names each package it compiles; every 150th tells that it goes on. Anything that is
 # not a package's name is an error or a download, and is shown.
 "$go" build -v -ldflags '-s -w' -o bin/dev . 2>&1 | awk '
-  /^[^ :#]+$/ { if (++n % 150 == 0) { print "dev: … " n " packages compiled"; fflush() } next }
+  /^[^ :#]+$/ { if (++n % 150 == 0) { print "dev: … " n " of about 1700 packages compiled"; fflush() } next }
   /^go: downloading/ { if (++d % 100 == 1) { print "dev: … downloading modules"; fflush() } next }
   { print; fflush() }'
 took=$((SECONDS - started))
