@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -28,11 +29,13 @@ const (
 	ringTimeout = 2 * time.Second
 	ringsAtOnce = 16
 	markAgain   = 500 * time.Millisecond
+	ringAgain   = time.Second
 	lastRings   = 3 * time.Second // how long the bell rings on once it is closed
 )
 
 // doorbell tells lanes of new work. Tenants that wait together are marked in one statement; only whose mark was flipped
-// is rung: the others' lanes are awake. A ring that fails is dropped: the mark stands, and the sweep sees it.
+// is rung: the others' lanes are awake. A ring that Temporal could not take is repeated until it does; one that nobody is
+// there to hear, or that this process forgets as it ends, is left to the sweep, which sees the mark.
 type doorbell struct {
 	marker  marker
 	ringer  Ringer
@@ -46,11 +49,12 @@ type doorbell struct {
 
 	mu      sync.Mutex
 	tenants map[acmesync.TenantID]bool
+	unheard map[acmesync.TenantID]bool // marked, but Temporal could not be told
 }
 
 func newDoorbell(m marker, r Ringer, f *figures, log *zap.Logger) *doorbell {
 	d := &doorbell{
-		marker: m, ringer: r, figures: f, log: log, tenants: map[acmesync.TenantID]bool{},
+		marker: m, ringer: r, figures: f, log: log, tenants: map[acmesync.TenantID]bool{}, unheard: map[acmesync.TenantID]bool{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 		seats: make(chan struct{}, ringsAtOnce),
 	}
@@ -77,12 +81,16 @@ func (d *doorbell) close() {
 
 func (d *doorbell) run() {
 	defer close(d.ended)
+	again := time.NewTicker(ringAgain)
+	defer again.Stop()
 	for {
 		select {
 		case <-d.wake:
 			if !d.pass(context.Background()) {
 				d.pause()
 			}
+		case <-again.C:
+			d.ringAll(context.Background(), d.takeUnheard())
 		case <-d.closing:
 			ctx, cancel := context.WithTimeout(context.Background(), lastRings)
 			d.pass(ctx)
@@ -150,9 +158,23 @@ func (d *doorbell) ringAll(ctx context.Context, tenants map[acmesync.TenantID]bo
 			defer cancel()
 			err := d.ringer.Ring(limited, tenant)
 			d.figures.rung(ctx, err)
-			if err != nil {
+			switch {
+			case errors.Is(err, acmesync.ErrNotRunning):
 				d.log.Warn("left to the sweep", zap.String("task", "ring"), zap.String("tenant_id", string(tenant)), zap.Error(err))
+			case err != nil:
+				d.log.Warn("not heard; ringing again", zap.String("tenant_id", string(tenant)), zap.Error(err))
+				d.mu.Lock()
+				d.unheard[tenant] = true
+				d.mu.Unlock()
 			}
 		})
 	}
+}
+
+func (d *doorbell) takeUnheard() map[acmesync.TenantID]bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	tenants := d.unheard
+	d.unheard = map[acmesync.TenantID]bool{}
+	return tenants
 }

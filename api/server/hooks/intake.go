@@ -39,6 +39,9 @@ type intake struct {
 	log     *zap.Logger
 	queue   chan *waiting
 	workers sync.WaitGroup
+
+	closing sync.RWMutex // held for reading by whoever puts into the queue
+	closed  bool
 }
 
 type waiting struct {
@@ -57,9 +60,12 @@ func newIntake(in inbox, stored func(db.HookDelivery), f *figures, log *zap.Logg
 	return i
 }
 
-// close commits what waits and ends the committers; store may not be called any more.
+// close commits what waits and ends the committers. A delivery that comes later still is refused.
 func (i *intake) close() {
+	i.closing.Lock()
+	i.closed = true
 	close(i.queue)
+	i.closing.Unlock()
 	i.workers.Wait()
 }
 
@@ -69,13 +75,25 @@ func (i *intake) store(d db.HookDelivery) (db.HookStatus, error) {
 	for _, e := range d.Events {
 		w.bytes += len(e.Body)
 	}
-	select {
-	case i.queue <- w:
-	default:
+	if !i.enqueue(w) {
 		return "", errFull
 	}
 	<-w.done
 	return w.status, w.err
+}
+
+func (i *intake) enqueue(w *waiting) bool {
+	i.closing.RLock()
+	defer i.closing.RUnlock()
+	if i.closed {
+		return false
+	}
+	select {
+	case i.queue <- w:
+		return true
+	default:
+		return false
+	}
 }
 
 func (i *intake) work() {
