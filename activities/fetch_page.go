@@ -168,6 +168,9 @@ func (l *fetchLane) healthy(ctx context.Context) bool {
 	return err == nil
 }
 
+// narrowPause lies between two reads of a suspect page.
+const narrowPause = 200 * time.Millisecond
+
 // failuresBeforeNarrowing is how often a page may fail beside a healthy Acme before it is suspected.
 const failuresBeforeNarrowing = 3
 
@@ -175,7 +178,10 @@ const failuresBeforeNarrowing = 3
 // the watermark moves past it.
 func (l *fetchLane) narrow(ctx context.Context, p acmesync.Position, err error) error {
 	p.PageFailures++
-	p.PollAfter = 200 * time.Millisecond
+	p.PollAfter = 0
+	if err := l.pause(ctx, narrowPause); err != nil {
+		return err
+	}
 	if p.PageFailures < failuresBeforeNarrowing {
 		return l.Inbox.SavePosition(ctx, l.fence, p)
 	}
