@@ -56,7 +56,7 @@ type lane interface {
 }
 
 // run drives a lane through an attempt.
-func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync.Lane, make func(*attempt) (lane, error)) (LaneResult, error) {
+func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync.Lane, open func(*attempt) (lane, error)) (LaneResult, error) {
 	at, err := a.begin(ctx, t, name)
 	if errors.Is(err, acmesync.ErrEpoch) {
 		return LaneResult{Reload: true}, nil // the tenant is not to run
@@ -64,7 +64,7 @@ func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync
 	if err != nil {
 		return LaneResult{}, err
 	}
-	l, err := make(at)
+	l, err := open(at)
 	if err != nil {
 		return LaneResult{}, err
 	}
@@ -180,6 +180,7 @@ func (at *attempt) judge(ctx context.Context, stream acmesync.Stream, err error)
 		return at.pause(ctx, max(f.retryAfter, time.Second))
 	case reauth:
 		return at.askForCredentials(ctx, f)
+	case hold, restart, park, vanish: // what is not about one record stops the stream
 	}
 	at.log.Warn("held", "dependency", f.dependency, "stream", stream, "kind", f.kind, "error", f.err)
 	return at.Holds.Hold(ctx, at.fence, acmesync.Hold{
@@ -234,6 +235,7 @@ func reasonFor(f failure) string {
 		return who + " does not answer"
 	case acmesync.CursorLost:
 		return who + " refuses the place we had reached in its list"
+	default:
+		return who + " refuses our requests"
 	}
-	return who + " refuses our requests"
 }

@@ -34,6 +34,7 @@ func (l *deliverLane) sendCells(ctx context.Context, cells []acmesync.Cell) erro
 			continue
 		case app.Rejected:
 			l.log.Error("the app refuses a count; its facts stay", "field", res.Field, "code", res.Code)
+		default:
 		}
 		sent = append(sent, cells[i])
 	}

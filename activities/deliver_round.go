@@ -170,6 +170,7 @@ func (r *round) count(page int, o outcome) {
 		e.Superseded++
 	case parked:
 		e.Parked++
+	case unsettled:
 	}
 }
 

@@ -50,6 +50,7 @@ func (r *round) settleOne(c *candidate) {
 			closed.How, closed.By, closed.Reason = "retried", c.by.Actor, c.by.Reason
 		case acmesync.OrderDiscard:
 			closed.How, closed.By, closed.Reason = "discarded", c.by.Actor, c.by.Reason
+		default:
 		}
 		r.commit.Closed = append(r.commit.Closed, closed)
 	}

@@ -63,7 +63,7 @@ func (l *fetchLane) readHints(ctx context.Context, stream acmesync.Stream, hints
 func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids []string, byID map[string][]acmesync.Hint) error {
 	batch, err := l.batchGet(ctx, stream, ids)
 	if err == nil {
-		return l.settleHints(ctx, stream, ids, batch, byID)
+		return l.settleHints(ctx, stream, batch, byID)
 	}
 	if f := sortFailure(err); !f.sick || !l.healthy(ctx) {
 		return err
@@ -115,7 +115,7 @@ func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []
 }
 
 // settleHints ends the hints that this read satisfied and puts the others off.
-func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, ids []string, batch acme.Batch, byID map[string][]acmesync.Hint) error {
+func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, batch acme.Batch, byID map[string][]acmesync.Hint) error {
 	contacts, err := l.contactsOf(ctx, stream, batch.Items)
 	if err != nil {
 		return err

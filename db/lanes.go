@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +31,7 @@ func (db *DB) beginLane(ctx context.Context, tenant acmesync.TenantID, lane acme
 			WHERE l.tenant = $1 AND l.lane = $2 AND l.shard = 0 AND t.tenant = l.tenant AND t.state IN `+states+`
 			RETURNING l.token, t.epoch, t.generation`, tenant, lane).Scan(&f.Token, &f.Epoch, &f.Generation)
 	})
-	if notFound(err) == acmesync.ErrNotFound {
+	if errors.Is(notFound(err), acmesync.ErrNotFound) {
 		return f, acmesync.ErrEpoch
 	}
 	if err != nil {
@@ -114,7 +115,7 @@ func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration
 			WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token = $3
 			RETURNING extract(epoch FROM due_at - now())`, f.Tenant, f.Lane, f.Token)
 	})
-	if notFound(err) == acmesync.ErrNotFound {
+	if errors.Is(notFound(err), acmesync.ErrNotFound) {
 		return 0, false, nil // a newer attempt decides
 	}
 	if err != nil {

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (db *DB) Record(ctx context.Context, tenant acmesync.TenantID, stream acmes
 			SELECT state, code, field, version, app_id, updated_at FROM ledger
 			WHERE tenant = $1 AND connection = $2 AND stream = $3 AND acme_id = $4`, tenant, acmesync.MainConnection, stream, acmeID).
 			Scan(&story.State, &story.Code, &story.Field, &story.Version, &story.AppID, &story.Updated)
-		if err != nil && notFound(err) != acmesync.ErrNotFound {
+		if err != nil && !errors.Is(notFound(err), acmesync.ErrNotFound) {
 			return err
 		}
 		var parked []ParkedStory

@@ -42,7 +42,6 @@ type account struct {
 
 type options struct {
 	workers, apis int
-	pollSeconds   int
 }
 
 func newStack(t *testing.T, o options) *stack {

@@ -48,7 +48,7 @@ func New(t testing.TB) *Database {
 	admin := open(t, super)
 	conn, err := admin.Connx(ctx)
 	require.NoError(t, err)
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	// One process at a time: roles belong to the cluster, and copying a template wants it unused.
 	_, err = conn.ExecContext(ctx, `SELECT pg_advisory_lock(7131)`)
 	require.NoError(t, err)
