@@ -34,21 +34,21 @@ type hooked struct {
 	endpoint string
 }
 
-func newHooked(t *testing.T, b *bundle, s sides, tenant acmesync.TenantID, secret string) *hooked {
+func newHooked(t testing.TB, b *bundle, s sides, tenant acmesync.TenantID, secret string) *hooked {
 	t.Helper()
 	b.active(t, string(tenant), s)
 	b.subscribe(t, tenant, secret)
 	return &hooked{bundle: b, tenant: tenant, endpoint: b.endpoint(t, tenant)}
 }
 
-func (b *bundle) endpoint(t *testing.T, tenant acmesync.TenantID) string {
+func (b *bundle) endpoint(t testing.TB, tenant acmesync.TenantID) string {
 	t.Helper()
 	connection, err := b.db.Connection(t.Context(), tenant)
 	require.NoError(t, err)
 	return connection.HookEndpoint
 }
 
-func (b *bundle) subscribe(t *testing.T, tenant acmesync.TenantID, secret string) {
+func (b *bundle) subscribe(t testing.TB, tenant acmesync.TenantID, secret string) {
 	t.Helper()
 	fence, err := b.db.BeginLane(t.Context(), tenant, acmesync.Fetch)
 	require.NoError(t, err)

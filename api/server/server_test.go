@@ -40,7 +40,7 @@ type bundle struct {
 	routes    gin.RoutesInfo
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	b := &bundle{db: dbtest.New(t), workflows: &notedWorkflows{}}
 	spec, err := os.ReadFile("../openapi.yaml")
@@ -143,7 +143,7 @@ func (a answer) code() string {
 }
 
 // call asks as the backend does.
-func (b *bundle) call(t *testing.T, method, path, body string, headers ...string) answer {
+func (b *bundle) call(t testing.TB, method, path, body string, headers ...string) answer {
 	t.Helper()
 	var in io.Reader
 	if body != "" {
@@ -164,7 +164,7 @@ func (b *bundle) call(t *testing.T, method, path, body string, headers ...string
 	return send(t, request)
 }
 
-func send(t *testing.T, request *http.Request) answer {
+func send(t testing.TB, request *http.Request) answer {
 	t.Helper()
 	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	response, err := client.Do(request)
@@ -199,7 +199,7 @@ type sides struct {
 	acme, app *httptest.Server
 }
 
-func newSides(t *testing.T) sides {
+func newSides(t testing.TB) sides {
 	t.Helper()
 	serve := func(path, want, body string) *httptest.Server {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -224,7 +224,7 @@ func newSides(t *testing.T) sides {
 }
 
 // draft creates a tenant with the given sides.
-func (b *bundle) draft(t *testing.T, id string, s sides) {
+func (b *bundle) draft(t testing.TB, id string, s sides) {
 	t.Helper()
 	got := b.call(t, http.MethodPost, "/v1/tenants", fmt.Sprintf(
 		`{"id":%q,"name":"Harbor Dental","acme":{"base_url":%q},"app":{"base_url":%q}}`, id, s.acme.URL, s.app.URL))
@@ -234,7 +234,7 @@ func (b *bundle) draft(t *testing.T, id string, s sides) {
 const goodCredentials = `{"acme":{"api_key":"acme-key"},"app":{"token":"app-token"}}`
 
 // active creates a tenant and activates it.
-func (b *bundle) active(t *testing.T, id string, s sides) {
+func (b *bundle) active(t testing.TB, id string, s sides) {
 	t.Helper()
 	b.draft(t, id, s)
 	got := b.call(t, http.MethodPut, "/v1/tenants/"+id+"/credentials", goodCredentials)
