@@ -156,6 +156,19 @@ func (at *attempt) leaving() bool {
 	}
 }
 
+// noticeComplete moves a tenant from starting to active once nothing of its first sync is left.
+func (at *attempt) noticeComplete(ctx context.Context) error {
+	if at.tenant.State != acmesync.Starting {
+		return nil
+	}
+	done, err := at.Tenants.Completed(ctx, at.fence)
+	if done {
+		at.tenant.State = acmesync.Active
+		at.result.Reload = true
+	}
+	return err
+}
+
 func (at *attempt) end(ctx context.Context) (LaneResult, error) {
 	wait, due, err := at.Lanes.EndLane(ctx, at.fence)
 	if err != nil {

@@ -66,15 +66,7 @@ func (l *deliverLane) tail(ctx context.Context) error {
 	if err := l.sendCounts(ctx); err != nil {
 		return l.judge(ctx, "", err)
 	}
-	if l.tenant.State != acmesync.Starting {
-		return nil
-	}
-	done, err := l.Tenants.Completed(ctx, l.fence)
-	if done {
-		l.tenant.State = acmesync.Active
-		l.result.Reload = true
-	}
-	return err
+	return l.noticeComplete(ctx)
 }
 
 func (l *deliverLane) appHeld(ctx context.Context) (bool, error) {

@@ -50,7 +50,8 @@ func (l *fetchLane) step(ctx context.Context) (bool, error) {
 	return l.nextPage(ctx, held)
 }
 
-func (l *fetchLane) tail(context.Context) error { return nil }
+// tail notices when the first sync is complete without the deliver lane having had the last word: an account may be empty.
+func (l *fetchLane) tail(ctx context.Context) error { return l.noticeComplete(ctx) }
 
 // judgeIf passes a failure of Acme's to the table; with none there is nothing to decide.
 func (l *fetchLane) judgeIf(ctx context.Context, stream acmesync.Stream, err error) error {

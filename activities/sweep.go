@@ -45,7 +45,7 @@ func (a *Activities) SweepAll(ctx context.Context) (SweepResult, error) {
 }
 
 func (a *Activities) sweepTenant(ctx context.Context, o acmesync.Overdue, r *SweepResult) error {
-	if o.Cleanup && !o.State.Lives() {
+	if o.Cleanup {
 		if _, err := a.CleanUp(ctx, TenantInput{Tenant: o.Tenant}); err != nil {
 			return err
 		}

@@ -126,13 +126,13 @@ func (db *DB) SettleReview(ctx context.Context, tenant acmesync.TenantID, finger
 	return db.Review(ctx, tenant, fingerprint)
 }
 
-// UnnoticedReviews lists reviews that are open although no workflow has taken them over: whoever parked was stopped
-// between its commit and its signal.
+// UnnoticedReviews lists open reviews that no workflow has looked at for an hour: whoever parked was stopped between its
+// commit and its signal, or the workflow was terminated.
 func (db *DB) UnnoticedReviews(ctx context.Context, tenant acmesync.TenantID) ([]string, error) {
 	var fingerprints []string
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &fingerprints, `
-			SELECT fingerprint FROM reviews WHERE tenant = $1 AND state <> 'resolved' AND noticed_at IS NULL`, tenant)
+			SELECT fingerprint FROM reviews WHERE tenant = $1 AND state <> 'resolved' AND coalesce(noticed_at, '-infinity') < now() - interval '1 hour'`, tenant)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find unnoticed reviews of %s: %w", tenant, err)

@@ -21,7 +21,8 @@ func (db *DB) Overdue(ctx context.Context, limit int) ([]acmesync.Overdue, error
 				UNION ALL
 				SELECT tenant, 'lane' FROM lanes WHERE alive_at < now() - interval '2 minutes'
 				UNION ALL
-				SELECT tenant, 'review' FROM reviews WHERE state <> 'resolved' AND noticed_at IS NULL AND state_since < now() - interval '1 minute'
+				SELECT tenant, 'review' FROM reviews WHERE state <> 'resolved' AND state_since < now() - interval '1 minute'
+					AND coalesce(noticed_at, '-infinity') < now() - interval '1 hour'
 				UNION ALL
 				SELECT tenant, 'cleanup' FROM cleanups WHERE due_at < now() - interval '1 minute'
 			) n USING (tenant)
