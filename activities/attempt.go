@@ -158,7 +158,7 @@ func (at *attempt) leaving() bool {
 
 // noticeComplete moves a tenant from starting to active once nothing of its first sync is left.
 func (at *attempt) noticeComplete(ctx context.Context) error {
-	if at.tenant.State != acmesync.Starting {
+	if at.tenant.State == acmesync.Active { // one that is held may be starting or active: its row knows
 		return nil
 	}
 	done, err := at.Tenants.Completed(ctx, at.fence)

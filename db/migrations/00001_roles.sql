@@ -25,7 +25,9 @@ BEGIN
       EXECUTE format('GRANT %I TO acmesync_app', r);
     END IF;
   END LOOP;
-  IF NOT pg_has_role(current_user, 'acmesync_definer', 'MEMBER') THEN
+  -- From PostgreSQL 16 on a role's maker is a member who may not act as it, until granted once more.
+  IF NOT pg_has_role(current_user, 'acmesync_definer',
+      CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
     EXECUTE format('GRANT acmesync_definer TO %I', current_user);
   END IF;
 END $$;
