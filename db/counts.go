@@ -11,7 +11,7 @@ import (
 )
 
 // storeFacts moves facts and the cells they touch together: a fact that was there leaves its old cell, one that counts
-// enters its new one. The same fact again touches nothing.
+// enters its new one. The same fact again touches nothing. Rows may be told by their place: under the fence nobody else moves them.
 func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acmesync.Fact, gone []string) error {
 	if len(facts) == 0 && len(gone) == 0 {
 		return nil
@@ -30,12 +30,12 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acme
 			SELECT acme_id FROM fresh UNION SELECT unnest($9::text[])
 		), before AS (
 			SELECT o.* FROM touched, LATERAL (
-				SELECT * FROM facts WHERE tenant = $1 AND connection = $2 AND acme_id = touched.acme_id OFFSET 0
+				SELECT ctid AS place, * FROM facts WHERE tenant = $1 AND connection = $2 AND acme_id = touched.acme_id OFFSET 0
 			) o
 		), removed AS (
-			DELETE FROM facts USING before b
-			WHERE facts.tenant = $1 AND facts.connection = $2 AND facts.acme_id = b.acme_id
-				AND NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.acme_id = b.acme_id)
+			DELETE FROM facts WHERE ctid = ANY (ARRAY (
+				SELECT b.place FROM before b WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.acme_id = b.acme_id)
+			))
 		), kept AS (
 			INSERT INTO facts AS o (tenant, connection, acme_id, user_id, day, channel, direction, occurred_at)
 			SELECT $1, $2, acme_id, user_id, day, channel, direction, occurred_at FROM fresh
@@ -74,7 +74,8 @@ func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acme
 	return cells, nil
 }
 
-// CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent.
+// CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent. The cells
+// are there, so nothing is inserted: a conflict alone finds each by its key, whatever Postgres thinks of the table.
 func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell) error {
 	n := len(sent)
 	users, days, channels, directions, changed := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
@@ -86,10 +87,10 @@ func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			UPDATE cells c SET sent = u.changed
-			FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[]) AS u (user_id, day, channel, direction, changed)
-			WHERE c.tenant = $1 AND c.connection = $2 AND c.user_id = u.user_id AND c.day = u.day AND c.channel = u.channel
-				AND c.direction = u.direction AND c.sent < u.changed`,
+			INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, changed, sent)
+			SELECT $1, $2, u.*, u.changed FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[])
+				AS u (user_id, day, channel, direction, changed)
+			ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET sent = excluded.sent WHERE c.sent < excluded.sent`,
 			f.Tenant, f.Connection, pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(changed))
 		return err
 	})

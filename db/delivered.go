@@ -95,8 +95,7 @@ func (db *DB) ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesy
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			UPDATE envelopes e SET tries = greatest(e.tries - 1, 0) FROM unnest($2::date[], $3::uuid[]) AS u (day, id)
-			WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`, f.Tenant, pq.Array(days), pq.Array(ids))
+			UPDATE envelopes e SET tries = greatest(e.tries - 1, 0) WHERE e.tenant = $1 AND `+named+` AND `+stillOpen, f.Tenant, pq.Array(days), pq.Array(ids))
 		return err
 	})
 	if err != nil {

@@ -52,6 +52,13 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 	return nil
 }
 
+// named leaves of all envelopes e those whose days and ids are the second and third parameter, before anything is joined.
+const named = `e.day = ANY ($2::date[]) AND e.id = ANY ($3::uuid[])`
+
+// stillOpen says that an envelope e has not ended, in words that do not offer the index of all that waits: where an envelope
+// is named by its key or its record, Postgres without statistics would read everything that waits for the tenant instead.
+const stillOpen = `coalesce(e.ended_at, 'infinity') = 'infinity'`
+
 func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesync.EndedHint) error {
 	if len(ended) == 0 {
 		return nil
@@ -66,7 +73,7 @@ func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesy
 			done = (u.col = 'done')::int, duplicate = (u.col = 'duplicate')::int,
 			superseded = (u.col = 'superseded')::int, parked = (u.col = 'parked')::int
 		FROM unnest($2::date[], $3::uuid[], $4::text[], $5::text[]) AS u (day, id, col, outcome)
-		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`,
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named+` AND `+stillOpen,
 		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(columns), pq.Array(outcomes))
 	if err != nil {
 		return fmt.Errorf("end hints: %w", err)
@@ -86,7 +93,7 @@ func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []acm
 	_, err := tx.ExecContext(ctx, `
 		UPDATE envelopes e SET tries = tries + 1, due_at = now() + u.after * interval '1 millisecond'
 		FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS u (day, id, after)
-		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND e.ended_at IS NULL`,
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named+` AND `+stillOpen,
 		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(after))
 	if err != nil {
 		return fmt.Errorf("put hints off: %w", err)
@@ -110,9 +117,11 @@ func storeHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, keys []acmes
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, acme_id, due_at)
 		SELECT DISTINCT ON (u.stream, u.acme_id) u.id, $1, $2, $3, 'fetch', 'hint', 'order', u.stream, u.acme_id, now() + interval '2 seconds'
-		FROM unnest($4::uuid[], $5::text[], $6::text[]) AS u (id, stream, acme_id)
-		WHERE NOT EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.acme_id AND e.stream = u.stream
-			AND e.lane = 'fetch' AND e.ended_at IS NULL AND e.tries = 0)`,
+		FROM unnest($4::uuid[], $5::text[], $6::text[]) AS u (id, stream, acme_id) LEFT JOIN LATERAL (
+			SELECT true AS there FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.acme_id AND e.stream = u.stream
+				AND e.lane = 'fetch' AND e.tries = 0 AND `+stillOpen+` LIMIT 1
+		) waiting ON true
+		WHERE waiting.there IS NULL`,
 		f.Tenant, f.Connection, f.Generation, pq.Array(ids), pq.Array(streams), pq.Array(acmeIDs))
 	if err != nil {
 		return fmt.Errorf("store hints: %w", err)

@@ -66,25 +66,16 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
+		days, ids, err := nextPages(ctx, tx, f, maxRecords, maxBytes)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
 		found, err := tx.QueryxContext(ctx, `
-			WITH due AS (
-				SELECT day, id, tries, row_number() OVER w AS n, sum(records) OVER w AS total, sum(bytes) OVER w AS size
-				FROM (
-					SELECT day, id, tries, priority, records, bytes FROM envelopes
-					WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL AND due_at <= now() AND generation = $2
-					ORDER BY priority, id LIMIT 256
-				) first
-				WINDOW w AS (ORDER BY priority, id)
-			), taken AS (
-				SELECT day, id FROM due
-				WHERE n = 1 OR (total <= $3 AND size <= $4 AND tries < $5
-					AND NOT EXISTS (SELECT 1 FROM due bad WHERE bad.n < due.n AND bad.tries >= $5))
+			WITH claimed AS (
+				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named+` RETURNING e.*
 			)
-			UPDATE envelopes e SET tries = e.tries + 1 FROM taken
-			WHERE e.day = taken.day AND e.id = taken.id AND e.tenant = $1
-			RETURNING e.day::text, e.id, e.kind, e.way, e.stream, e.priority, e.schema, e.tries - 1,
-				e.records - e.done - e.duplicate - e.superseded - e.parked, e.rest, e.body, e.key_id`,
-			f.Tenant, f.Generation, maxRecords, maxBytes, acmesync.PoisonTries)
+			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id
+			FROM claimed ORDER BY priority, id`, f.Tenant, pq.Array(days), pq.Array(ids))
 		if err != nil {
 			return err
 		}
@@ -110,6 +101,37 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		pages[i] = r.Page
 	}
 	return pages, nil
+}
+
+// nextPages chooses what is claimed next. Choosing and writing are two statements: in one, Postgres without statistics would
+// read everything that waits to find the few rows that were chosen.
+func nextPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, maxRecords, maxBytes int) (days, ids []string, err error) {
+	rows, err := tx.QueryxContext(ctx, `
+		WITH due AS (
+			SELECT day, id, tries, row_number() OVER w AS n, sum(records) OVER w AS total, sum(bytes) OVER w AS size
+			FROM (
+				SELECT day, id, tries, priority, records, bytes FROM envelopes
+				WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL AND due_at <= now() AND generation = $2
+				ORDER BY priority, id LIMIT 256
+			) first
+			WINDOW w AS (ORDER BY priority, id)
+		)
+		SELECT day::text, id FROM due
+		WHERE n = 1 OR (total <= $3 AND size <= $4 AND tries < $5
+			AND NOT EXISTS (SELECT 1 FROM due bad WHERE bad.n < due.n AND bad.tries >= $5))`,
+		f.Tenant, f.Generation, maxRecords, maxBytes, acmesync.PoisonTries)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var day, id string
+		if err := rows.Scan(&day, &id); err != nil {
+			return nil, nil, err
+		}
+		days, ids = append(days, day), append(ids, id)
+	}
+	return days, ids, rows.Err()
 }
 
 func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesync.NewPage) error {

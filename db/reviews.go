@@ -151,8 +151,8 @@ func (db *DB) OpenParked(ctx context.Context, f acmesync.Fence, stream acmesync.
 		rows, err := tx.QueryxContext(ctx, `
 			SELECT p.stream, p.acme_id, p.code, p.field, p.message, p.version, p.tries, p.parked_at, p.body_id, p.body, p.key_id
 			FROM unnest($4::text[]) AS u (id), LATERAL (
-				SELECT * FROM parked WHERE tenant = $1 AND connection = $2 AND stream = $3 AND acme_id = u.id AND closed_at IS NULL OFFSET 0
-			) p`, f.Tenant, f.Connection, stream, pq.Array(ids))
+				SELECT * FROM parked WHERE tenant = $1 AND connection = $2 AND stream = $3 AND acme_id = u.id OFFSET 0
+			) p WHERE p.closed_at IS NULL`, f.Tenant, f.Connection, stream, pq.Array(ids))
 		if err != nil {
 			return err
 		}

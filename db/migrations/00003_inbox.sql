@@ -42,7 +42,7 @@ CREATE TABLE envelopes (
   key_id      text NOT NULL DEFAULT '',
   received_at timestamptz NOT NULL DEFAULT now(),
   ended_at    timestamptz,
-  PRIMARY KEY (day, id)
+  PRIMARY KEY (id, day)
 ) PARTITION BY RANGE (day);
 ALTER TABLE envelopes ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX envelopes_waiting ON envelopes (tenant, lane, priority, id) INCLUDE (bytes, records, due_at) WHERE ended_at IS NULL;
