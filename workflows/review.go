@@ -70,34 +70,39 @@ func newReview(ctx workflow.Context, in ReviewInput) *review {
 	}
 }
 
+// decisions are the Updates of Review, as they stand in the Web UI's form.
+var decisions = []struct {
+	update      string
+	action      acmesync.OrderAction
+	description string
+}{
+	{RetryUpdate, acmesync.OrderRetry, "Deliver the parked records (or those in ids) again."},
+	{DiscardUpdate, acmesync.OrderDiscard, "Give the parked records (or those in ids) up; what was half done is undone. Say why in reason."},
+}
+
 // handlers take decisions as Updates, which answer; the plain signals are for batch commands, which cannot wait for answers.
 func (r *review) handlers(ctx workflow.Context) error {
-	for update, action := range map[string]acmesync.OrderAction{RetryUpdate: acmesync.OrderRetry, DiscardUpdate: acmesync.OrderDiscard} { //workflowcheck:ignore registering handlers emits no commands, so their order does not matter
-		err := workflow.SetUpdateHandlerWithOptions(ctx, update, func(ctx workflow.Context, in DecisionInput) (string, error) {
+	for _, d := range decisions {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, d.update, func(ctx workflow.Context, in DecisionInput) (string, error) {
 			if in.DecisionID == "" {
 				in.DecisionID = "update:" + workflow.GetInfo(ctx).WorkflowExecution.RunID + "/" + workflow.GetCurrentUpdateInfo(ctx).ID
 			}
-			return r.decide(ctx, action, in)
+			return r.decide(ctx, d.action, in)
 		}, workflow.UpdateHandlerOptions{
-			Description: updateDescriptions[action],
+			Description: d.description,
 			Validator: func(DecisionInput) error {
 				if r.state.State == acmesync.ReviewResolved {
-					return fmt.Errorf("cannot %s: the review is resolved", update)
+					return fmt.Errorf("cannot %s: the review is resolved", d.update)
 				}
 				return nil
 			},
 		})
 		if err != nil {
-			return fmt.Errorf("take the decision %s: %w", update, err)
+			return fmt.Errorf("take the decision %s: %w", d.update, err)
 		}
 	}
 	return workflow.SetQueryHandlerWithOptions(ctx, StatusQuery, func() (activities.ReviewState, error) { return r.state, nil },
 		workflow.QueryHandlerOptions{Description: "What is open in this review."})
-}
-
-var updateDescriptions = map[acmesync.OrderAction]string{
-	acmesync.OrderRetry:   "Deliver the parked records (or those in ids) again.",
-	acmesync.OrderDiscard: "Give the parked records (or those in ids) up; what was half done is undone. Say why in reason.",
 }
 
 func (r *review) decide(ctx workflow.Context, action acmesync.OrderAction, in DecisionInput) (string, error) {
