@@ -16,6 +16,7 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acme
 	if len(facts) == 0 && len(gone) == 0 {
 		return nil
 	}
+	facts = lastOfEach(facts)
 	n := len(facts)
 	ids, users, days, channels := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	directions, at := make([]string, n), make([]string, n)
@@ -58,6 +59,21 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acme
 		return fmt.Errorf("store facts: %w", err)
 	}
 	return nil
+}
+
+// lastOfEach keeps one fact per record: what it came to last.
+func lastOfEach(facts []acmesync.Fact) []acmesync.Fact {
+	at := make(map[string]int, len(facts))
+	kept := make([]acmesync.Fact, 0, len(facts))
+	for _, f := range facts {
+		if i, twice := at[f.AcmeID]; twice {
+			kept[i] = f
+			continue
+		}
+		at[f.AcmeID] = len(kept)
+		kept = append(kept, f)
+	}
+	return kept
 }
 
 // DueCells reads counts that changed since they were sent, in one snapshot.
