@@ -81,7 +81,8 @@ func lockReview(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fing
 	return generation, stream, notFound(err)
 }
 
-// rereadRanges sends the fetch lane back to the beginning of each parked range and answers the other ids.
+// rereadRanges sends the fetch lane back to the beginning of each parked range and answers the other ids. A stream without a
+// watermark is at its very beginning and comes by the range anyway.
 func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, stream acmesync.Stream, ids []string, d acmesync.Decision) ([]string, error) {
 	var records []string
 	for _, id := range ids {
@@ -93,7 +94,7 @@ func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, st
 		if _, err := tx.ExecContext(ctx, `
 			UPDATE positions SET cursor = '', walking = false, due_at = now(), page_limit = 0, page_failures = 0,
 				watermark_at = least(watermark_at, $3::timestamptz - interval '1 millisecond'), watermark_id = ''
-			WHERE tenant = $1 AND stream = $2`, tenant, stream, from); err != nil {
+			WHERE tenant = $1 AND stream = $2 AND watermark_at IS NOT NULL`, tenant, stream, from); err != nil {
 			return nil, fmt.Errorf("go back to a range: %w", err)
 		}
 		if _, err := tx.ExecContext(ctx, `
