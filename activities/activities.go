@@ -61,6 +61,8 @@ type Inbox interface {
 	Positions(ctx context.Context, f acmesync.Fence) ([]acmesync.Position, error)
 	SavePosition(ctx context.Context, f acmesync.Fence, p acmesync.Position) error
 	ClaimHints(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Hint, error)
+	Missed(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string, versions []int64) (int, error)
+	TrustHooks(ctx context.Context, f acmesync.Fence, missed int) (proven bool, err error)
 	CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error
 	ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxBytes int) ([]acmesync.Page, error)
 	ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesync.Page) error

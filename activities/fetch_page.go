@@ -12,9 +12,11 @@ import (
 // overlap is how much of what was read last is read again: records committed late in Acme with an earlier time.
 const overlap = 5 * time.Second
 
-// Poll intervals: short while webhooks have not proven themselves, long when they have.
+// Poll intervals: short while webhooks have not proven themselves, long when they have; and pages where none is configured.
 const (
 	pollUnproven = time.Minute
+	pollProven   = 15 * time.Minute
+	hookOnItsWay = 10 * time.Second
 	defaultPage  = 200
 )
 
@@ -43,7 +45,9 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	next := advance(p, answer)
 	next.PollAfter = 0
 	if !next.Walking {
-		next.PollAfter = l.pollInterval()
+		if next.PollAfter, err = l.pollInterval(ctx, p, answer); err != nil {
+			return err
+		}
 	}
 	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, answer.Items, contacts, &next)); err != nil {
 		return err
@@ -94,11 +98,34 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 	return next
 }
 
-func (l *fetchLane) pollInterval() time.Duration {
+// pollInterval is what the tenant has chosen, else short while webhooks are unproven or polls find what webhooks missed.
+func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answer acme.Page) (time.Duration, error) {
 	if s := l.tenant.Config.PollSeconds; s > 0 {
-		return time.Duration(s) * time.Second
+		return time.Duration(s) * time.Second, nil
 	}
-	return pollUnproven
+	if !p.Backfilled || p.Stream == acmesync.Contacts {
+		return pollUnproven, nil
+	}
+	var ids []string
+	var versions []int64
+	for _, item := range answer.Items {
+		// A change of the last moments may have its webhook under way.
+		if item.ID != "" && item.UpdatedAt.Before(answer.Date.Add(-hookOnItsWay)) {
+			ids, versions = append(ids, item.ID), append(versions, item.Version)
+		}
+	}
+	missed, err := l.Inbox.Missed(ctx, l.fence, p.Stream, ids, versions)
+	if err != nil {
+		return 0, err
+	}
+	if missed > 0 {
+		l.log.Warn("a poll found what webhooks had missed", "stream", p.Stream, "records", missed)
+	}
+	proven, err := l.Inbox.TrustHooks(ctx, l.fence, missed)
+	if err != nil || !proven {
+		return pollUnproven, err
+	}
+	return pollProven, nil
 }
 
 // fetched makes rows of what a read brought. Contacts are kept as people; records of the other streams go to the deliver lane.

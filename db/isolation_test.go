@@ -43,6 +43,13 @@ var intrusions = map[string]intrusion{
 	},
 	"Audit":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audit(ctx, v.id, 10) },
 	"Backlog": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Backlog(ctx, v.id) },
+	"Missed": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		n, err := d.Missed(ctx, v.fetch, acmesync.Appointments, []string{"canary-in-step"}, []int64{1})
+		return 1 - n, err // whoever sees the victim's ledger knows that this is no news
+	},
+	"TrustHooks": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.TrustHooks(ctx, v.fetch, 5)
+	},
 	"Balance": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		all, err := d.Balance(ctx, v.id)
 		n := int64(0)

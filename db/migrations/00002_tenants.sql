@@ -33,6 +33,7 @@ CREATE TABLE connections (
   time_zone        text NOT NULL DEFAULT '',
   hook_seen_at     timestamptz,
   found_by_poll    bigint NOT NULL DEFAULT 0,
+  missed_at        timestamptz,
   users_read_at     timestamptz,
   app_users_read_at timestamptz,
   PRIMARY KEY (tenant, connection)

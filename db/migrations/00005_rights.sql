@@ -80,6 +80,11 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
     FROM unnest(delivery_of, ids, kinds, streams, acme_ids, versions, outcomes, bodies, key_ids)
       AS e (delivery, id, kind, stream, acme_id, version, outcome, body, key_id)
     JOIN new ON new.n = e.delivery
+  ), seen AS (
+    -- At most every ten minutes: the row is shared by all deliveries of the tenant.
+    UPDATE connections c SET hook_seen_at = now() FROM new
+    WHERE c.tenant = new.tenant AND c.connection = new.connection
+      AND coalesce(c.hook_seen_at, '-infinity') < now() - interval '10 minutes'
   )
   SELECT d.n, CASE WHEN d.generation IS NULL THEN 'gone' WHEN new.n IS NOT NULL THEN 'new' ELSE 'duplicate' END
   FROM delivered d LEFT JOIN new USING (n)
