@@ -16,7 +16,7 @@ import (
 func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
 	var n int
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		generation, stream, err := lockReview(ctx, tx, tenant, fingerprint)
+		r, err := lockReview(ctx, tx, tenant, fingerprint)
 		if err != nil {
 			return err
 		}
@@ -29,6 +29,9 @@ func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint 
 		if rows, err := fresh.RowsAffected(); err != nil || rows == 0 {
 			return err
 		}
+		if !r.State.Lives() {
+			return &acmesync.Conflict{Code: "wrong_state", Message: fmt.Sprintf("nobody would carry it out while the tenant is %s: activate it first", r.State)}
+		}
 		var ids []string
 		if err := tx.SelectContext(ctx, &ids, `
 			SELECT acme_id FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL
@@ -40,11 +43,11 @@ func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint 
 			return &acmesync.Conflict{Code: "nothing_open", Message: "the review has no open record this decision could be for"}
 		}
 		if d.Action == acmesync.OrderRetry {
-			if ids, err = rereadRanges(ctx, tx, tenant, stream, ids, d); err != nil {
+			if ids, err = rereadRanges(ctx, tx, tenant, r.Stream, ids, d); err != nil {
 				return err
 			}
 		}
-		if err := db.storeOrders(ctx, tx, tenant, generation, ordersFor(d, stream, ids)); err != nil {
+		if err := db.storeOrders(ctx, tx, tenant, r.Generation, ordersFor(d, r.Stream, ids)); err != nil {
 			return err
 		}
 		if d.Action == acmesync.OrderDiscard {
@@ -74,11 +77,20 @@ func ordersFor(d acmesync.Decision, stream acmesync.Stream, ids []string) []acme
 	return orders
 }
 
-func lockReview(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fingerprint string) (generation int64, stream acmesync.Stream, err error) {
-	err = tx.QueryRowContext(ctx, `
-		SELECT t.generation, r.stream FROM reviews r JOIN tenants t USING (tenant)
-		WHERE r.tenant = $1 AND r.fingerprint = $2 FOR UPDATE OF r`, tenant, fingerprint).Scan(&generation, &stream)
-	return generation, stream, notFound(err)
+// lockedReview is what a decision needs to know besides the review's records.
+type lockedReview struct {
+	Stream     acmesync.Stream      `db:"stream"`
+	State      acmesync.TenantState `db:"state"` // the tenant's
+	Generation int64                `db:"generation"`
+}
+
+// lockReview keeps parking and closing out, and the tenant in its state, until the commit.
+func lockReview(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fingerprint string) (lockedReview, error) {
+	var r lockedReview
+	err := tx.GetContext(ctx, &r, `
+		SELECT r.stream, t.state, t.generation FROM reviews r JOIN tenants t USING (tenant)
+		WHERE r.tenant = $1 AND r.fingerprint = $2 FOR SHARE OF t FOR UPDATE OF r`, tenant, fingerprint)
+	return r, notFound(err)
 }
 
 // rereadRanges sends the fetch lane back to the beginning of each parked range and answers the other ids. A stream without a
@@ -110,7 +122,7 @@ func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, st
 // parking does, so a record parked at the same moment either keeps it open or opens it again.
 func (db *DB) SettleReview(ctx context.Context, tenant acmesync.TenantID, fingerprint string) (acmesync.Review, error) {
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		if _, _, err := lockReview(ctx, tx, tenant, fingerprint); err != nil {
+		if _, err := lockReview(ctx, tx, tenant, fingerprint); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `

@@ -316,6 +316,15 @@ func TestDecide(t *testing.T) {
 		require.NoError(t, d.Super.Select(&sizes, `SELECT records FROM envelopes WHERE tenant = 'many' ORDER BY id`))
 		require.Equal(t, []int{500, 500, 100}, sizes)
 	})
+	t.Run("a tenant that has ended takes no decision: nobody would carry it out", func(t *testing.T) {
+		fresh(t, "over", "1")
+		apply(t, d, "over", acmesync.Deactivate)
+		var conflict *acmesync.Conflict
+		_, err := decide("over", acmesync.Decision{ID: "d1", Action: acmesync.OrderRetry})
+		require.ErrorAs(t, err, &conflict)
+		require.Equal(t, "wrong_state", conflict.Code)
+		require.Zero(t, scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE tenant = 'over' AND ended_at IS NULL`))
+	})
 	t.Run("a decision taken while the tenant is paused waits for it", func(t *testing.T) {
 		fresh(t, "pausing", "1")
 		apply(t, d, "pausing", acmesync.Pause)
