@@ -1,0 +1,92 @@
+package activities
+
+import (
+	"context"
+	"strconv"
+
+	"acmesync"
+	"acmesync/mapping"
+)
+
+// compare asks two questions of each candidate: is it news, and is a write due?
+func (r *round) compare(ctx context.Context) error {
+	byStream := map[acmesync.Stream][]string{}
+	for _, c := range r.candidates {
+		byStream[c.key.Stream] = append(byStream[c.key.Stream], c.key.AcmeID)
+	}
+	entries := map[acmesync.Key]acmesync.LedgerEntry{}
+	for stream, ids := range byStream {
+		found, err := r.Ledger.Ledger(ctx, r.fence, stream, ids)
+		if err != nil {
+			return err
+		}
+		for id, e := range found {
+			entries[acmesync.Key{Stream: stream, AcmeID: id}] = e
+		}
+	}
+	hashes, err := r.contactHashes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range r.candidates {
+		if c.given {
+			continue
+		}
+		c.entry, c.known = entries[c.key]
+		if c.known && stale(c) {
+			c.ends = superseded
+			continue
+		}
+		c.hash = r.hash(c, hashes)
+		if c.known && c.hash == c.entry.Hash && !c.again {
+			c.ends = duplicate
+		}
+	}
+	return nil
+}
+
+// stale: an older version than the ledger's is no news. A tombstone made because Acme did not find the record any more is
+// undone by a read by id, not by a page that may have been read before.
+func stale(c *candidate) bool {
+	if c.item.Version != c.entry.Version {
+		return c.item.Version < c.entry.Version
+	}
+	return c.entry.State == acmesync.Deleted && !c.item.Deleted && c.way == acmesync.ByPoll
+}
+
+// hash covers all a write depends on: the record as it arrived, its people, the rules.
+func (r *round) hash(c *candidate, contacts map[string]string) string {
+	parts := make([][]byte, 0, 4+len(c.item.ContactIDs))
+	parts = append(parts, c.item.Raw, []byte(rulesVersion))
+	if c.key.Stream == acmesync.Appointments {
+		for _, id := range c.item.ContactIDs {
+			parts = append(parts, []byte(contacts[id]))
+		}
+	}
+	parts = append(parts, []byte(r.staffIDs[c.item.OwnerID]))
+	return hashOf(parts...)
+}
+
+var rulesVersion = strconv.Itoa(mapping.RulesVersion)
+
+func (r *round) contactIDs(which func(*candidate) bool) []string {
+	seen := map[string]bool{}
+	ids := []string{}
+	for _, c := range r.candidates {
+		if c.key.Stream != acmesync.Appointments || c.given || !which(c) {
+			continue
+		}
+		for _, id := range c.item.ContactIDs {
+			if !seen[id] {
+				seen[id] = true
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+func (r *round) contactHashes(ctx context.Context) (map[string]string, error) {
+	ids := r.contactIDs(func(c *candidate) bool { return c.ends == unsettled })
+	return r.People.ContactHashes(ctx, r.fence, ids)
+}
