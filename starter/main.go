@@ -23,20 +23,22 @@ func main() {
 	stdlog.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Args[1:], envconfig.OsLookuper(), os.Stdin, os.Stdout, os.Stderr))
+	s := &session{env: envconfig.OsLookuper(), in: os.Stdin, out: os.Stdout, errs: os.Stderr, options: config.Temporal}
+	os.Exit(s.run(ctx, os.Args[1:]))
 }
 
-func run(ctx context.Context, args []string, env envconfig.Lookuper, in io.Reader, out, errs io.Writer) int {
-	root := newRoot(&session{env: env, out: out, errs: errs})
+// run carries one call out and answers its exit code.
+func (s *session) run(ctx context.Context, args []string) int {
+	root := newRoot(s)
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetIn(s.in)
+	root.SetOut(s.out)
+	root.SetErr(s.errs)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(errs, "starter:", err)
+	fmt.Fprintln(s.errs, "starter:", err)
 	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
 		return config.ExitCode
 	}

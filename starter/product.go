@@ -47,7 +47,7 @@ func (s *session) withControl(do func(ctx context.Context, c *control.Control, a
 
 // temporal prepares a client that connects when it is first used.
 func (s *session) temporal(log *zap.Logger) (client.Client, string, error) {
-	options, err := config.Temporal()
+	options, err := s.options()
 	if err != nil {
 		return nil, "", err
 	}

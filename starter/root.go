@@ -8,13 +8,16 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
 )
 
 // session is what all commands of a run share.
 type session struct {
 	env       envconfig.Lookuper
+	in        io.Reader
 	out, errs io.Writer
-	format    string // text, json
+	options   func() (client.Options, error) // how Temporal is reached
+	format    string                         // text, json
 }
 
 // usageError is a wrong call: exit code 2.

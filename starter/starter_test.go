@@ -16,18 +16,23 @@ import (
 
 	"github.com/sethvargo/go-envconfig"
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 )
 
 // desk runs the command as an operator does.
 type desk struct {
-	env envconfig.Lookuper
-	in  string
+	env      envconfig.Lookuper
+	temporal string
+	in       string
 }
 
 func (d desk) run(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	code = run(t.Context(), args, d.env, strings.NewReader(d.in), &stdout, &stderr)
+	s := &session{env: d.env, in: strings.NewReader(d.in), out: &stdout, errs: &stderr, options: func() (client.Options, error) {
+		return client.Options{HostPort: d.temporal}, nil
+	}}
+	code = s.run(t.Context(), args)
 	return code, stdout.String(), stderr.String()
 }
 
@@ -43,10 +48,8 @@ func newDesk(t *testing.T, d *dbtest.Database) desk {
 	// Nobody listens there: Temporal is away.
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Setenv("TEMPORAL_ADDRESS", l.Addr().String())
-	t.Setenv("TEMPORAL_CONFIG_FILE", filepath.Join(t.TempDir(), "none.toml"))
 	require.NoError(t, l.Close())
-	return desk{env: envconfig.MapLookuper(map[string]string{
+	return desk{temporal: l.Addr().String(), env: envconfig.MapLookuper(map[string]string{
 		"DATABASE_URL": d.URL, "DATABASE_OWNER_URL": d.OwnerURL, "ACMESYNC_KEYSET": d.Keyset, "ACMESYNC_ALLOW_PRIVATE_HOSTS": "1",
 	})}
 }
@@ -66,10 +69,12 @@ func TestWrongCalls(t *testing.T) {
 	for _, args := range [][]string{{"--help"}, {"tenant", "--help"}, {"version"}, {"version", "-o", "json"}, {"keyset", "new"}} {
 		require.NotEmpty(t, empty.must(t, args...))
 	}
-	require.NotEqual(t, empty.must(t, "keyset", "new"), empty.must(t, "keyset", "new"))
+	first := empty.must(t, "keyset", "new")
+	require.NotEqual(t, first, empty.must(t, "keyset", "new"))
 }
 
 func TestMigrations(t *testing.T) {
+	t.Parallel()
 	d := dbtest.New(t)
 	operator := newDesk(t, d)
 	require.Contains(t, operator.must(t, "migrate", "up"), "the schema is up to date")
@@ -80,6 +85,7 @@ func TestMigrations(t *testing.T) {
 }
 
 func TestTenantsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	d := dbtest.New(t)
 	operator := newDesk(t, d)
 
@@ -141,6 +147,7 @@ func TestTenantsFromTheCommandLine(t *testing.T) {
 }
 
 func TestReviewsFromTheCommandLine(t *testing.T) {
+	t.Parallel()
 	d := dbtest.New(t)
 	operator := newDesk(t, d)
 	operator.must(t, "tenant", "create", "harbor", "--name", "Harbor Dental", "--acme-url", "http://127.0.0.1:1", "--app-url", "http://127.0.0.1:1")

@@ -50,7 +50,10 @@ func BenchmarkHooks(b *testing.B) {
 		took = took[:0]
 		start := time.Now()
 		for n := range 5 * rate {
-			time.Sleep(time.Until(start.Add(time.Duration(n) * time.Second / rate)))
+			select {
+			case <-time.After(time.Until(start.Add(time.Duration(n) * time.Second / rate))):
+			case <-b.Context().Done():
+			}
 			under.Go(func() {
 				d := send(sent + n)
 				mu.Lock()

@@ -349,18 +349,27 @@ func TestHooksWhilePostgresIsAway(t *testing.T) {
 	b, s := setup(t), newSides(t)
 	h := newHooked(t, b, s, "harbor", hookSecret)
 	require.Equal(t, 202, h.deliver(t, goodEvents, signed("m1", goodEvents)).status)
-	b.db.Super.MustExec(`ALTER DATABASE ` + databaseName(t, b.db) + ` SET default_transaction_read_only = on`)
+	b.db.Super.MustExec(`ALTER DATABASE ` + databaseName(t, b.db) + ` CONNECTION LIMIT 0`)
 	b.db.Super.MustExec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	// Connections of before may live a moment longer: what is answered 202 until then is kept as well.
+	kept, sent, refused := 1, 0, 0
 	require.Eventually(t, func() bool {
-		got := h.deliver(t, goodEvents, signed("m2", goodEvents))
-		require.GreaterOrEqual(t, got.status, 500)
-		return got.status == 503 && got.header.Get("Retry-After") != ""
-	}, 5*time.Second, 20*time.Millisecond)
+		sent++
+		id := fmt.Sprintf("early-%d", sent)
+		got := h.deliver(t, goodEvents, signed(id, goodEvents))
+		if got.status == 202 {
+			kept, refused = kept+1, 0
+			return false
+		}
+		requireProblem(t, got, 503, "unavailable")
+		require.NotEmpty(t, got.header.Get("Retry-After"))
+		refused++
+		return refused == 20
+	}, 10*time.Second, time.Millisecond)
 	require.Equal(t, 503, b.call(t, http.MethodGet, "/readyz", "").status)
-	b.db.Super.MustExec(`ALTER DATABASE ` + databaseName(t, b.db) + ` RESET default_transaction_read_only`)
-	b.db.Super.MustExec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`)
+	b.db.Super.MustExec(`ALTER DATABASE ` + databaseName(t, b.db) + ` CONNECTION LIMIT -1`)
 	require.Eventually(t, func() bool { return h.deliver(t, goodEvents, signed("m2", goodEvents)).status == 202 }, 10*time.Second, 20*time.Millisecond)
-	require.Len(t, envelopes(t, b.db, "harbor"), 2)
+	require.GreaterOrEqual(t, len(envelopes(t, b.db, "harbor")), kept+1, "a 2xx means it is kept")
 }
 
 func databaseName(t *testing.T, d *dbtest.Database) string {
