@@ -29,8 +29,11 @@ func Review(ctx workflow.Context, in ReviewInput) error {
 			return err
 		}
 		r.describe(ctx)
-		if r.state.State == acmesync.ReviewResolved && !r.pending() {
-			return r.close(ctx)
+		if r.state.State == acmesync.ReviewResolved {
+			_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+			if !r.pending() { // nothing has come since the row was read
+				return r.end()
+			}
 		}
 		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !r.cancelled && workflow.AllHandlersFinished(ctx) && !r.pending() {
 			return workflow.NewContinueAsNewError(ctx, Review, in)
@@ -122,6 +125,7 @@ func (r *review) decide(ctx workflow.Context, action acmesync.OrderAction, in De
 
 // settle reads the review's row, and resolves it where no open record is left.
 func (r *review) settle(ctx workflow.Context) error {
+	r.nudged = false
 	for r.wake.ReceiveAsync(nil) {
 	}
 	state, err := call[activities.ReviewInput, activities.ReviewState](ctx, database("look at the review's row"), do.SettleReview,
@@ -136,12 +140,12 @@ func (r *review) settle(ctx workflow.Context) error {
 	return nil
 }
 
+// pending tells that the row may have changed since it was read, or is to be.
 func (r *review) pending() bool {
 	return r.nudged || r.wake.Len() > 0 || r.retry.Len() > 0 || r.discard.Len() > 0
 }
 
 func (r *review) wait(ctx workflow.Context) {
-	r.nudged = false
 	selector := workflow.NewNamedSelector(ctx, "decision or news")
 	selector.AddReceive(r.wake, func(c workflow.ReceiveChannel, _ bool) { c.ReceiveAsync(nil) })
 	selector.AddReceive(r.retry, func(c workflow.ReceiveChannel, _ bool) { r.signalled(ctx, c, acmesync.OrderRetry) })
@@ -213,10 +217,7 @@ func (r *review) discardAll(ctx workflow.Context) workflow.Context {
 	return disconnected
 }
 
-func (r *review) close(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-		return err
-	}
+func (r *review) end() error {
 	if r.cancelled {
 		return temporal.NewCanceledError()
 	}

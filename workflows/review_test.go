@@ -64,6 +64,32 @@ func TestReview(t *testing.T) {
 		require.Contains(t, r.shown, shownReview{"reopened", 4})
 	})
 
+	t.Run("a wake while a decision is being written keeps it from closing too early", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 1)
+		r.decide = func(int) fakeCall { return fakeCall{takes: 10 * time.Second} }
+		r.updateAt(time.Minute, workflows.RetryUpdate, workflows.DecisionInput{})
+		r.parkedAt(62*time.Second, 0, true) // resolved, but for the handler
+		r.parkedAt(65*time.Second, 4, true)
+		r.parkedAt(time.Hour, 0, true)
+		r.run()
+		r.endedAt(time.Hour)
+		require.Contains(t, r.shown, shownReview{"reopened", 4})
+	})
+
+	t.Run("a decision that is written while the row is read does not keep it open", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 1)
+		r.settle = func(int) fakeCall { return fakeCall{takes: 2 * time.Second} }
+		r.decide = func(int) fakeCall { return fakeCall{takes: 1500 * time.Millisecond} }
+		r.updateAt(time.Minute, workflows.RetryUpdate, workflows.DecisionInput{})
+		r.parkedAt(time.Minute+time.Second, 0, true)
+		r.at(time.Minute+1200*time.Millisecond, func() { r.row.Open = 1 }) // so that the decision is not refused
+		r.at(time.Minute+1600*time.Millisecond, func() { r.row.Open = 0 })
+		r.run()
+		r.endedAt(time.Minute + 5*time.Second)
+	})
+
 	t.Run("a decision that is refused while the row is read does not keep it open", func(t *testing.T) {
 		t.Parallel()
 		r := newReview(t, 1)
