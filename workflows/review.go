@@ -54,6 +54,7 @@ type review struct {
 	shown     activities.ReviewState
 	cancelled bool // by Cancel, which discards
 	decided   bool // a decision is under way
+	signals   int  // decisions by signal so far
 	nudged    bool
 	escalated int
 
@@ -178,8 +179,9 @@ func (r *review) signalled(ctx workflow.Context, c workflow.ReceiveChannel, acti
 	if !c.ReceiveAsync(&in) {
 		return
 	}
+	r.signals++
 	if in.DecisionID == "" {
-		in.DecisionID = fmt.Sprintf("signal:%s/%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, workflow.GetInfo(ctx).GetCurrentHistoryLength())
+		in.DecisionID = fmt.Sprintf("signal:%s/%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, r.signals)
 	}
 	if _, err := r.decide(ctx, action, in); err != nil {
 		workflow.GetLogger(ctx).Warn("a decision by signal was refused", "action", action, "error", err)

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -179,6 +180,21 @@ func TestDecisions(t *testing.T) {
 				}
 			}
 		}
+	})
+
+	t.Run("two signals of one moment are two decisions, each with an id of its own", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 3)
+		r.signalAt(time.Minute, workflows.RetrySignal, workflows.DecisionInput{IDs: []string{"apt_1"}})
+		r.signalAt(time.Minute, workflows.RetrySignal, workflows.DecisionInput{IDs: []string{"apt_2"}})
+		r.signalAt(time.Minute, workflows.DiscardSignal, workflows.DecisionInput{IDs: []string{"apt_3"}})
+		r.runTo(time.Hour)
+		var ids []string
+		for _, d := range r.decisions {
+			ids = append(ids, d.ID)
+		}
+		slices.Sort(ids)
+		require.Len(t, slices.Compact(ids), 3)
 	})
 
 	t.Run("a signal that cannot be read is not a decision, and not in the way of one", func(t *testing.T) {
