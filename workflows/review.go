@@ -45,16 +45,21 @@ func Review(ctx workflow.Context, in ReviewInput) error {
 // escalations are the ages at which an open review is brought to people's minds.
 var escalations = []time.Duration{4 * time.Hour, 24 * time.Hour, 72 * time.Hour}
 
-// settleAgain is how often a review whose decision is under way looks at its row though nobody rang.
-const settleAgain = time.Minute
+// A review whose decision is under way looks at its row though nobody rang: after a minute, then twice as long each time, at
+// most an hour. Records that are parked again, or a lane that does not run, must not fill its history.
+const (
+	settleAgain  = time.Minute
+	settleSeldom = time.Hour
+)
 
 type review struct {
 	in        ReviewInput
 	state     activities.ReviewState
 	shown     activities.ReviewState
-	cancelled bool // by Cancel, which discards
-	decided   bool // a decision is under way
-	signals   int  // decisions by signal so far
+	cancelled bool          // by Cancel, which discards
+	decided   bool          // a decision is under way
+	again     time.Duration // until the next look whether it has been carried out
+	signals   int           // decisions by signal so far
 	nudged    bool
 	escalated int
 
@@ -120,7 +125,7 @@ func (r *review) decide(ctx workflow.Context, action acmesync.OrderAction, in De
 	if err != nil {
 		return "", err
 	}
-	r.decided, r.nudged = true, true
+	r.decided, r.again, r.nudged = true, settleAgain, true
 	return fmt.Sprintf("%s: %d records", action, result.Records), nil
 }
 
@@ -154,8 +159,8 @@ func (r *review) wait(ctx workflow.Context) {
 	timerCtx, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	if r.decided {
-		selector.AddFuture(workflow.NewTimerWithOptions(timerCtx, settleAgain, workflow.TimerOptions{Summary: "look whether the decision has been carried out"}),
-			func(workflow.Future) {})
+		selector.AddFuture(workflow.NewTimerWithOptions(timerCtx, r.again, workflow.TimerOptions{Summary: "look whether the decision has been carried out"}),
+			func(workflow.Future) { r.again = min(2*r.again, settleSeldom) })
 	}
 	if escalation := r.nextEscalation(ctx); escalation != nil {
 		selector.AddFuture(escalation, func(workflow.Future) { r.escalate(ctx) })

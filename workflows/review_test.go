@@ -261,6 +261,14 @@ func TestDecisions(t *testing.T) {
 		r.endedAt(2 * time.Minute)
 	})
 
+	t.Run("one whose records are parked again is looked at ever more seldom", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 3)
+		r.updateAt(time.Minute, workflows.RetryUpdate, workflows.DecisionInput{})
+		r.parkedAt(70*time.Second, 3, true)
+		r.runTo(30 * 24 * time.Hour)
+		require.Less(t, len(r.settles), 30*24+50)
+	})
 }
 
 func TestCancelReview(t *testing.T) {
@@ -287,6 +295,19 @@ func TestCancelReview(t *testing.T) {
 		require.Equal(t, "the review was cancelled in Temporal", d.Reason)
 		require.Empty(t, d.IDs)
 		require.Equal(t, []shownReview{{"open", 3}, {"compensating", 3}, {"compensating", 2}, {"resolved", 0}}, r.shown)
+	})
+
+	t.Run("it waits for as long as the app is down", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 3)
+		r.at(time.Minute, r.env.CancelWorkflow)
+		const down = 30 * 24 * time.Hour
+		r.parkedAt(down, 0, false) // the ring was lost
+		r.run()
+		requireCanceled(t, r.env.GetWorkflowError())
+		require.LessOrEqual(t, r.now(), down+time.Hour)
+		require.Less(t, len(r.settles), 30*24+50, "its history stays bounded")
+		require.Empty(t, r.alerts)
 	})
 
 	t.Run("with nothing open it ends at once", func(t *testing.T) {
