@@ -14,10 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func newTenant(id acmesync.TenantID) db.NewTenant {
+	return db.NewTenant{ID: id, Name: "Tenant " + string(id), AcmeURL: "https://acme.test", AppURL: "https://app.test", Actor: "test"}
+}
+
 // draft makes a tenant with its keys.
 func draft(t testing.TB, d *dbtest.Database, id acmesync.TenantID) {
 	t.Helper()
-	_, err := d.CreateTenant(t.Context(), db.NewTenant{ID: id, Name: "Tenant " + string(id), AcmeURL: "https://acme.test", AppURL: "https://app.test", Actor: "test"})
+	_, err := d.CreateTenant(t.Context(), newTenant(id))
 	require.NoError(t, err)
 }
 
