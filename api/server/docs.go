@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -65,7 +66,7 @@ func docsPage(document *openapi3.T) ([]byte, error) {
 		return nil, fmt.Errorf("read the docs page: %w", err)
 	}
 	view := docsView{
-		Title: document.Info.Title, Description: document.Info.Description, Style: template.CSS(docsStyle), Codes: problem.Codes(), //nolint:gosec // our own file
+		Title: document.Info.Title, Description: document.Info.Description, Style: template.CSS(docsStyle), Codes: problem.Codes(),
 	}
 	for _, tag := range document.Tags {
 		view.Groups = append(view.Groups, docsGroup{Name: tag.Name, Description: tag.Description, Operations: docsOperations(document, tag.Name)})
@@ -176,7 +177,14 @@ func exampleOf(s *openapi3.Schema) string {
 	return string(text)
 }
 
-// paragraphs splits at empty lines.
-func paragraphs(text string) []string {
-	return strings.Split(strings.TrimSpace(text), "\n\n")
+// paragraphs splits at empty lines, and turns the description's `code` and *stress* into HTML's.
+func paragraphs(text string) []template.HTML {
+	code, stress := regexp.MustCompile("`([^`]+)`"), regexp.MustCompile(`\*([^*]+)\*`)
+	var all []template.HTML
+	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
+		safe := template.HTMLEscapeString(part)
+		safe = stress.ReplaceAllString(code.ReplaceAllString(safe, "<code>$1</code>"), "<em>$1</em>")
+		all = append(all, template.HTML(safe)) // escaped above
+	}
+	return all
 }
