@@ -1,16 +1,23 @@
 package workflows
 
-import "acmesync"
+import (
+	"time"
+
+	"acmesync"
+)
 
 // TenantSyncInput starts TenantSync. It names the tenant and nothing more: a run reads its state from Postgres.
 type TenantSyncInput struct {
 	Tenant acmesync.TenantID `json:"tenant"`
 }
 
-// ReviewInput starts Review.
+// ReviewInput starts Review. Its later fields are what a run tells the one that continues it.
 type ReviewInput struct {
 	Tenant      acmesync.TenantID `json:"tenant"`
 	Fingerprint string            `json:"fingerprint"`
+	OpenSince   time.Time         `json:"open_since,omitzero"` // zero: this is the first run
+	Escalated   int               `json:"escalated,omitempty"` // how often people were alerted
+	Decided     bool              `json:"decided,omitempty"`   // a decision is under way
 }
 
 // CommandInput is the argument of every Update of TenantSync. All fields may be left empty in the Web UI.

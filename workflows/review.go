@@ -19,7 +19,7 @@ func Review(ctx workflow.Context, in ReviewInput) error {
 		return err
 	}
 	for {
-		if ctx.Err() != nil && !r.cancelled {
+		if r.toDiscard(ctx) {
 			ctx = r.discardAll(ctx)
 		}
 		if err := r.settle(ctx); err != nil {
@@ -31,12 +31,15 @@ func Review(ctx workflow.Context, in ReviewInput) error {
 		r.describe(ctx)
 		if r.state.State == acmesync.ReviewResolved {
 			_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
-			if !r.pending() { // nothing has come since the row was read
+			if !r.pending() && !r.toDiscard(ctx) { // nothing has come since the row was read
 				return r.end()
 			}
 		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !r.cancelled && workflow.AllHandlersFinished(ctx) && !r.pending() {
-			return workflow.NewContinueAsNewError(ctx, Review, in)
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !r.cancelled {
+			_ = workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
+			if r.retry.Len() == 0 && r.discard.Len() == 0 && !r.toDiscard(ctx) {
+				return r.handOver(ctx)
+			}
 		}
 		r.wait(ctx)
 	}
@@ -62,6 +65,7 @@ type review struct {
 	signals   int           // decisions by signal so far
 	nudged    bool
 	escalated int
+	since     time.Time // the start of its first run
 
 	wake, retry, discard workflow.ReceiveChannel
 	escalation           workflow.Future
@@ -71,12 +75,16 @@ func newReview(ctx workflow.Context, in ReviewInput) *review {
 	describe := func(text string) workflow.SignalChannelOptions {
 		return workflow.SignalChannelOptions{Description: text}
 	}
-	return &review{
-		in:      in,
+	r := &review{
+		in: in, escalated: in.Escalated, since: in.OpenSince, decided: in.Decided, again: settleAgain,
 		wake:    workflow.GetSignalChannelWithOptions(ctx, WakeSignal, describe("Records of this review have changed. No payload.")),
 		retry:   workflow.GetSignalChannelWithOptions(ctx, RetrySignal, describe("Deliver the parked records again.")),
 		discard: workflow.GetSignalChannelWithOptions(ctx, DiscardSignal, describe("Give the parked records up; what was half done is undone.")),
 	}
+	if r.since.IsZero() {
+		r.since = workflow.GetInfo(ctx).WorkflowStartTime
+	}
+	return r
 }
 
 // decisions are the Updates of Review, as they stand in the Web UI's form.
@@ -196,7 +204,7 @@ func (r *review) signalled(ctx workflow.Context, c workflow.ReceiveChannel, acti
 // nextEscalation keeps one timer for the next age at which people are told.
 func (r *review) nextEscalation(ctx workflow.Context) workflow.Future {
 	if r.escalation == nil && r.escalated < len(escalations) && !r.cancelled {
-		age := workflow.Now(ctx).Sub(workflow.GetInfo(ctx).WorkflowStartTime)
+		age := workflow.Now(ctx).Sub(r.since)
 		r.escalation = workflow.NewTimerWithOptions(ctx, max(escalations[r.escalated]-age, 0),
 			workflow.TimerOptions{Summary: fmt.Sprintf("alert when open for %v", escalations[r.escalated])})
 	}
@@ -222,6 +230,18 @@ func (r *review) discardAll(ctx workflow.Context) workflow.Context {
 		workflow.GetLogger(ctx).Info("nothing was left to discard", "error", err)
 	}
 	return disconnected
+}
+
+// toDiscard tells that the review was cancelled and has not acted on it yet.
+func (r *review) toDiscard(ctx workflow.Context) bool { return ctx.Err() != nil && !r.cancelled }
+
+// handOver ends the run in favour of a fresh one, which reads the row: wakes may be dropped, decisions by signal may not.
+func (r *review) handOver(ctx workflow.Context) error {
+	for r.wake.ReceiveAsync(nil) {
+	}
+	in := r.in
+	in.OpenSince, in.Escalated, in.Decided = r.since, r.escalated, r.decided
+	return workflow.NewContinueAsNewError(ctx, Review, in)
 }
 
 func (r *review) end() error {

@@ -376,6 +376,19 @@ func TestReviewContinuesAsNew(t *testing.T) {
 		return in
 	}
 
+	t.Run("when Temporal suggests it, and under rings that never stop", func(t *testing.T) {
+		t.Parallel()
+		r := newReview(t, 3)
+		r.settle = func(int) fakeCall { return fakeCall{takes: time.Second} }
+		for d := time.Second; d < 80*time.Second; d += 100 * time.Millisecond {
+			r.parkedAt(d, 3, true)
+		}
+		r.at(time.Minute, func() { r.env.SetContinueAsNewSuggested(true) })
+		r.run()
+		next(r)
+		require.LessOrEqual(t, r.now(), 65*time.Second)
+	})
+
 	t.Run("a decision by signal in that moment is carried out first", func(t *testing.T) {
 		t.Parallel()
 		r := newReview(t, 3)
@@ -406,4 +419,33 @@ func TestReviewContinuesAsNew(t *testing.T) {
 		requireCanceled(t, r.env.GetWorkflowError())
 	})
 
+	t.Run("it keeps its age, and what it has told people", func(t *testing.T) {
+		t.Parallel()
+		first := newReview(t, 3)
+		first.at(10*time.Hour, func() { first.env.SetContinueAsNewSuggested(true) })
+		first.parkedAt(10*time.Hour, 3, true)
+		first.run()
+		require.Equal(t, []alert{{4, 4 * time.Hour}}, first.alerts)
+
+		second := newReview(t, 3)
+		second.in = next(first)
+		second.env.SetStartTime(second.start.Add(10 * time.Hour))
+		second.runTo(200 * time.Hour)
+		require.Equal(t, []alert{{24, 24 * time.Hour}, {72, 72 * time.Hour}}, second.alerts)
+	})
+
+	t.Run("it goes on looking whether a decision has been carried out", func(t *testing.T) {
+		t.Parallel()
+		first := newReview(t, 3)
+		first.updateAt(time.Minute, workflows.RetryUpdate, workflows.DecisionInput{})
+		first.at(90*time.Second, func() { first.env.SetContinueAsNewSuggested(true) })
+		first.parkedAt(90*time.Second, 3, true)
+		first.run()
+
+		second := newReview(t, 3)
+		second.in = next(first)
+		second.parkedAt(30*time.Second, 0, false) // the ring was lost
+		second.run()
+		second.endedAt(time.Minute)
+	})
 }
