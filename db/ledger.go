@@ -23,27 +23,33 @@ const ledgerLookup = `
 
 // Ledger reads entries by Acme's id; records without one are left out.
 func (db *DB) Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error) {
-	entries := make(map[string]acmesync.LedgerEntry, len(ids))
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, ledgerLookup, f.Tenant, f.Connection, stream, pq.Array(ids))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			e := acmesync.LedgerEntry{Key: acmesync.Key{Stream: stream}}
-			if err := rows.Scan(&e.Key.AcmeID, &e.Version, &e.SourceAt, &e.Hash, &e.State, &e.Code, &e.Field, &e.Revision,
-				&e.AppID, &e.Steps, &e.OwnerID, &e.UpdatedAt); err != nil {
-				return err
-			}
-			entries[e.Key.AcmeID] = e
-		}
-		return rows.Err()
+	var entries map[string]acmesync.LedgerEntry
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) (err error) {
+		entries, err = readLedger(ctx, tx, f, stream, ids)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the ledger of %s: %w", f.Tenant, err)
 	}
 	return entries, nil
+}
+
+func readLedger(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error) {
+	rows, err := tx.QueryxContext(ctx, ledgerLookup, f.Tenant, f.Connection, stream, pq.Array(ids))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	entries := make(map[string]acmesync.LedgerEntry, len(ids))
+	for rows.Next() {
+		e := acmesync.LedgerEntry{Key: acmesync.Key{Stream: stream}}
+		if err := rows.Scan(&e.Key.AcmeID, &e.Version, &e.SourceAt, &e.Hash, &e.State, &e.Code, &e.Field, &e.Revision,
+			&e.AppID, &e.Steps, &e.OwnerID, &e.UpdatedAt); err != nil {
+			return nil, err
+		}
+		entries[e.Key.AcmeID] = e
+	}
+	return entries, rows.Err()
 }
 
 func upsertLedger(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, entries []acmesync.LedgerEntry) error {

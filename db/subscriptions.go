@@ -98,29 +98,39 @@ func (db *DB) PutOffCleanup(ctx context.Context, tenant acmesync.TenantID, c acm
 	return nil
 }
 
-// Written lists records whose events the app holds, in order of id.
+// Written lists records whose events the app holds, in order of id, for a cleanup to remove them. It clears their hashes
+// first: the removal may happen and its commit not, because the tenant was activated meanwhile or the attempt was cut off,
+// and then the next walk has to write them again.
 func (db *DB) Written(ctx context.Context, f acmesync.Fence, after string, limit int) ([]acmesync.LedgerEntry, error) {
-	var ids []string
+	var written []acmesync.LedgerEntry
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &ids, `
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		var ids []string
+		if err := tx.SelectContext(ctx, &ids, `
 			SELECT acme_id FROM ledger WHERE tenant = $1 AND connection = $2 AND stream = 'appointments' AND steps > 0 AND acme_id > $3
-			ORDER BY acme_id LIMIT $4`, f.Tenant, f.Connection, after, limit)
+			ORDER BY acme_id LIMIT $4`, f.Tenant, f.Connection, after, limit); err != nil {
+			return err
+		}
+		entries, err := readLedger(ctx, tx, f, acmesync.Appointments, ids)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			e := entries[id]
+			e.Hash = ""
+			written = append(written, e)
+		}
+		return upsertLedger(ctx, tx, f, written)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list what was written for %s: %w", f.Tenant, err)
 	}
-	entries, err := db.Ledger(ctx, f, acmesync.Appointments, ids)
-	if err != nil {
-		return nil, err
-	}
-	ordered := make([]acmesync.LedgerEntry, 0, len(ids))
-	for _, id := range ids {
-		ordered = append(ordered, entries[id])
-	}
-	return ordered, nil
+	return written, nil
 }
 
-// CommitRemoved notes events that a cleanup took out of the app. Their hash is cleared: a later activation writes them again.
+// CommitRemoved notes events that a cleanup took out of the app.
 func (db *DB) CommitRemoved(ctx context.Context, f acmesync.Fence, entries []acmesync.LedgerEntry) error {
 	return db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
