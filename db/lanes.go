@@ -106,16 +106,24 @@ func (db *DB) ClearMark(ctx context.Context, f acmesync.Fence) error {
 }
 
 // EndLane closes an attempt. It writes when the lane has to run next even if nobody rings, and answers how long that is
-// from now by Postgres's clock; ok is false when only a ring can bring work.
+// from now by Postgres's clock; ok is false when only a ring can bring work. A hold whose time has come ends here if nothing
+// is due: it was not held again, and there is nothing to try it with.
 func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration, ok bool, err error) {
 	var seconds *float64
 	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &seconds, `
+		if err := tx.GetContext(ctx, &seconds, `
 			UPDATE lanes SET alive_at = NULL, due_at = (`+dueOf[f.Lane]+`)
 			WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token = $3
-			RETURNING extract(epoch FROM due_at - now())`, f.Tenant, f.Lane, f.Token)
+			RETURNING extract(epoch FROM due_at - now())`, f.Tenant, f.Lane, f.Token); err != nil {
+			return err
+		}
+		if seconds != nil && *seconds <= 0 {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE tenant = $1 AND dependency = $2 AND next_at <= now()`, f.Tenant, dependencyOf[f.Lane])
+		return err
 	})
-	if errors.Is(notFound(err), acmesync.ErrNotFound) {
+	if notFound(err) == acmesync.ErrNotFound {
 		return 0, false, nil // a newer attempt decides
 	}
 	if err != nil {
@@ -127,20 +135,28 @@ func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration
 	return time.Duration(max(*seconds, 0) * float64(time.Second)), true, nil
 }
 
-// dueOf is when a lane has work again. A hold puts off what depends on it, and nothing else.
+// dependencyOf is the system a lane cannot work without.
+var dependencyOf = map[acmesync.Lane]acmesync.Dependency{acmesync.Fetch: acmesync.DependsOnAcme, acmesync.Deliver: acmesync.DependsOnApp}
+
+// dueOf is when a lane has work again. A hold puts off what depends on it, and nothing else: hints depend on the app too. A
+// hold alone brings the lane back when its time has come.
 var dueOf = map[acmesync.Lane]string{
 	acmesync.Fetch: `
-		SELECT min(greatest(at, (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'acme' AND h.stream IN ('', due.stream))))
+		SELECT min(CASE WHEN at IS NOT NULL THEN greatest(at, (
+			SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND (h.dependency = 'acme' AND h.stream IN ('', due.stream) OR h.dependency = 'app' AND due.hints)
+		)) END)
 		FROM (
-			SELECT stream, due_at AS at FROM positions WHERE tenant = $1
-			UNION ALL SELECT '', min(due_at) FROM envelopes WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL
-			UNION ALL SELECT '', subscription_due FROM connections WHERE tenant = $1
+			SELECT stream, due_at AS at, false AS hints FROM positions WHERE tenant = $1
+			UNION ALL SELECT '', min(due_at), true FROM envelopes WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL
+			UNION ALL SELECT '', subscription_due, false FROM connections WHERE tenant = $1
+			UNION ALL SELECT '', max(next_at), false FROM holds WHERE tenant = $1 AND dependency = 'acme' AND next_at > now()
 		) due`,
 	acmesync.Deliver: `
-		SELECT greatest(min(at), (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'app'))
+		SELECT CASE WHEN min(at) IS NOT NULL THEN greatest(min(at), (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'app')) END
 		FROM (
 			SELECT min(due_at) AS at FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL
 			UNION ALL SELECT now() WHERE EXISTS (SELECT 1 FROM cells WHERE tenant = $1 AND changed > sent)
+			UNION ALL SELECT max(next_at) FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now()
 		) due`,
 }
 
