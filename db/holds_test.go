@@ -293,4 +293,22 @@ func TestWithWork(t *testing.T) {
 		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = 'own' AND lane = 'deliver'`)
 		require.Empty(t, look(t, "own"))
 	})
+	t.Run("a lane whose dependency is held has no work: it would linger without end", func(t *testing.T) {
+		activated(t, d, "held")
+		f, out := begin(t, d, "held", acmesync.Fetch), begin(t, d, "held", acmesync.Deliver)
+		hinted(t, d, "held", appointment("1"))
+		fetched(t, d, f, page(acmesync.Appointments, acmesync.Live, "1"))
+		down := func(on acmesync.Dependency, stream acmesync.Stream) {
+			require.NoError(t, d.Hold(ctx, out, acmesync.Hold{Dependency: on, Stream: stream, Kind: acmesync.Unavailable, Reason: "r"}, time.Hour))
+		}
+		down(acmesync.DependsOnAcme, acmesync.Touchpoints)
+		require.ElementsMatch(t, []acmesync.Lane{acmesync.Fetch, acmesync.Deliver}, look(t, "held"), "one stream of Acme's stops no hints")
+		down(acmesync.DependsOnAcme, "")
+		require.Equal(t, []acmesync.Lane{acmesync.Deliver}, look(t, "held"))
+		require.NoError(t, d.Release(ctx, f, acmesync.DependsOnAcme))
+		down(acmesync.DependsOnApp, "")
+		require.Empty(t, look(t, "held"), "hints stay hints while the app is held")
+		exec(t, d, `UPDATE holds SET next_at = now() WHERE tenant = 'held'`)
+		require.ElementsMatch(t, []acmesync.Lane{acmesync.Fetch, acmesync.Deliver}, look(t, "held"), "its time has come")
+	})
 }

@@ -36,7 +36,7 @@ GRANT SELECT (tenant, connection, hook_endpoint, subscription_id, subscription_d
 GRANT SELECT (tenant, connection, stream, acme_id, fingerprint, code, field, message, version, tries, parked_at,
   closed_at, closed_how) ON parked TO acmesync_fleet;
 
-GRANT SELECT ON tenants, connections TO acmesync_definer;
+GRANT SELECT ON tenants, connections, holds TO acmesync_definer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON envelopes, hook_ids, lanes, budgets TO acmesync_definer;
 GRANT SELECT, INSERT, UPDATE ON arrival_totals TO acmesync_definer;
 GRANT UPDATE (hook_seen_at) ON connections TO acmesync_definer;
@@ -118,13 +118,16 @@ $$;
 -- +goose StatementEnd
 
 -- Which of these lanes have something due: one look for all lanes of a worker that linger. Work older than two days is
--- found by an attempt's own claim, not by lingering.
+-- found by an attempt's own claim, not by lingering. A lane whose dependency is held has nothing it could do: hints wait for
+-- either side, pages for the app.
 -- +goose StatementBegin
 CREATE FUNCTION lanes_with_work(looking text[], looking_lanes text[]) RETURNS TABLE (tenant text, lane text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
   SELECT l.tenant, l.lane FROM unnest(looking, looking_lanes) AS l (tenant, lane)
   WHERE EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = l.tenant AND e.lane = l.lane AND e.ended_at IS NULL
     AND e.due_at <= now() AND e.day >= (now() AT TIME ZONE 'UTC')::date - 1)
+  AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.tenant = l.tenant AND h.next_at > now()
+    AND CASE l.lane WHEN 'deliver' THEN h.dependency = 'app' AND h.stream = '' ELSE h.dependency = 'app' OR h.stream = '' END)
 $$;
 -- +goose StatementEnd
 
