@@ -184,31 +184,43 @@ ALTER FUNCTION budget_lease OWNER TO acmesync_definer;
 ALTER FUNCTION budget_learn OWNER TO acmesync_definer;
 REVOKE CREATE ON SCHEMA public FROM acmesync_definer;
 
--- Days ahead get their partitions before they come. Runs as the owner, who alone may make tables.
+CREATE TABLE envelopes_rest PARTITION OF envelopes DEFAULT;
+CREATE TABLE arrivals_rest PARTITION OF arrivals DEFAULT;
+
+-- Days ahead get their partitions before they come. Runs as the owner, who alone may make tables. A table is made first and
+-- attached then: that waits for whoever reads the rest, and lets hooks be stored meanwhile. It gives up soon, as lanes would
+-- wait behind it: the next sweep tries again, days before the partition is needed. A day whose rows came first keeps them in
+-- the rest.
 -- +goose StatementBegin
 CREATE FUNCTION make_partitions(ahead int) RETURNS int
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public SET lock_timeout = '1s' AS $$
 DECLARE
   d date;
   t text;
+  part text;
+  taken boolean;
   made int := 0;
 BEGIN
   FOR i IN -1..least(ahead, 30) LOOP
     d := (now() AT TIME ZONE 'UTC')::date + i;
     FOREACH t IN ARRAY ARRAY['envelopes', 'arrivals'] LOOP
-      IF to_regclass(format('public.%I', t || to_char(d, '_YYYYMMDD'))) IS NULL THEN
-        EXECUTE format('CREATE TABLE IF NOT EXISTS public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)',
-          t || to_char(d, '_YYYYMMDD'), t, d, d + 1);
+      part := t || to_char(d, '_YYYYMMDD');
+      CONTINUE WHEN to_regclass(format('public.%I', part)) IS NOT NULL;
+      EXECUTE format('SELECT EXISTS (SELECT 1 FROM public.%I WHERE day = %L)', t || '_rest', d) INTO taken;
+      CONTINUE WHEN taken;
+      BEGIN
+        EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)', part, t);
+        EXECUTE format('ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)', t, part, d, d + 1);
         made := made + 1;
-      END IF;
+      EXCEPTION WHEN lock_not_available OR check_violation OR duplicate_table THEN
+        NULL; -- not now; or rows came, or somebody else made it, at this moment
+      END;
     END LOOP;
   END LOOP;
   RETURN made;
 END $$;
 -- +goose StatementEnd
 SELECT make_partitions(7);
-CREATE TABLE envelopes_rest PARTITION OF envelopes DEFAULT;
-CREATE TABLE arrivals_rest PARTITION OF arrivals DEFAULT;
 
 REVOKE EXECUTE ON FUNCTION intake_store, intake_mark, intake_endpoint, lanes_with_work, budget_lease, budget_learn, make_partitions FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION intake_store, intake_mark, intake_endpoint TO acmesync_intake;
