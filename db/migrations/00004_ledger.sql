@@ -148,7 +148,7 @@ CREATE TABLE budgets (
   limit_owner   text PRIMARY KEY,
   requests      integer NOT NULL DEFAULT 0,
   per_seconds   integer NOT NULL DEFAULT 10,
-  live_share    real NOT NULL DEFAULT 0.2,
+  live_share    double precision NOT NULL DEFAULT 0.2,
   tokens        double precision NOT NULL DEFAULT 0,
   refilled_at   timestamptz NOT NULL DEFAULT now(),
   blocked_until timestamptz

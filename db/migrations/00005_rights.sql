@@ -153,7 +153,7 @@ BEGIN
   END IF;
   rate := b.requests::double precision / b.per_seconds;
   b.tokens := least(b.requests, b.tokens + rate * extract(epoch FROM clock_timestamp() - b.refilled_at));
-  usable := b.tokens - CASE WHEN live THEN 0 ELSE b.requests * b.live_share END;
+  usable := b.tokens - CASE WHEN live THEN 0 ELSE least(b.requests * b.live_share, b.requests - 1) END;
   granted := least(want, floor(greatest(usable, 0)))::int;
   UPDATE budgets SET tokens = b.tokens - granted, refilled_at = clock_timestamp() WHERE limit_owner = owner;
   wait_ms := CASE WHEN granted > 0 THEN 0 ELSE ceil((1 - usable) / rate * 1000)::int END;
