@@ -73,16 +73,18 @@ func withProvider(ctx context.Context, ownerURL string, do func(*goose.Provider)
 	return nil
 }
 
-// CheckSchema refuses a database that is behind (or ahead of) this program.
+// CheckSchema refuses a database that is behind this program. One that is ahead is taken: a migration comes before the
+// programs that need it.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	want, err := latestMigration()
 	if err != nil {
 		return err
 	}
 	var have int64
-	err = db.sql.GetContext(ctx, &have, `SELECT CASE WHEN to_regclass('public.goose_db_version') IS NULL THEN 0 ELSE 1 END`)
-	if err == nil && have == 1 {
-		err = db.sql.GetContext(ctx, &have, `SELECT schema_version()`)
+	var complete bool // the first migrations bring the function last
+	err = db.sql.GetContext(ctx, &complete, `SELECT to_regprocedure('public.schema_version()') IS NOT NULL`)
+	if err == nil && complete {
+		err = db.sql.GetContext(ctx, &have, `SELECT coalesce(schema_version(), 0)`)
 	}
 	if err != nil {
 		return fmt.Errorf("read the schema's version: %w", err)

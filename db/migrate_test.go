@@ -12,6 +12,7 @@ import (
 	"acmesync/db"
 	"acmesync/db/dbtest"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 )
@@ -94,6 +95,15 @@ func TestMigrate(t *testing.T) {
 	t.Run("a newer schema is taken: programs are replaced after it", func(t *testing.T) {
 		exec(t, d, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`)
 		require.NoError(t, d.CheckSchema(ctx))
+	})
+	t.Run("a database that was left half-way is refused with what to do", func(t *testing.T) {
+		name, owner := bare(t, d, "_half")
+		conn, err := sqlx.Connect("postgres", owner)
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		_, err = conn.Exec(`CREATE TABLE goose_db_version (version_id bigint, is_applied boolean)`)
+		require.NoError(t, err)
+		require.ErrorContains(t, openAs(t, d, name).CheckSchema(ctx), "starter migrate up")
 	})
 	t.Run("every column of a state says which states it may go to", func(t *testing.T) {
 		require.Zero(t, scalar[int](t, d, `
