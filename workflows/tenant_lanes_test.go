@@ -116,6 +116,16 @@ func TestLanes(t *testing.T) {
 		require.Equal(t, seconds(0), tn.times("deliver"))
 	})
 
+	t.Run("a lane that was sent away by a pause nobody told of, and that is over, is looked at again in 30 seconds", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.fetch.answer(attempt{takes: 5 * time.Second, result: activities.LaneResult{Reload: true}}, attempt{takes: time.Second})
+		tn.runUntil(time.Hour)
+		require.Equal(t, seconds(0, 5), tn.times("load"))
+		require.Equal(t, seconds(0, 35), tn.times("fetch"))
+		require.Equal(t, seconds(0), tn.times("deliver"))
+	})
+
 	t.Run("faults of our own are repeated by Temporal", func(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)

@@ -203,8 +203,11 @@ func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Futu
 	if result.More || (l.rung && !(result.Held && result.Due)) {
 		l.wanted = true
 	}
-	if result.Due {
+	switch {
+	case result.Due:
 		l.due = workflow.Now(ctx).Add(result.Wait)
+	case result.Reload: // not to run: should the row say otherwise, look again
+		l.due = workflow.Now(ctx).Add(lookAgain)
 	}
 	s.reload = s.reload || result.Reload
 }
