@@ -15,7 +15,7 @@ import (
 // The deliver lane carries them out; the caller marks and rings it.
 func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
 	var n int
-	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) error {
 		r, err := lockReview(ctx, tx, tenant, fingerprint)
 		if err != nil {
 			return err

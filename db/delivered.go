@@ -13,7 +13,7 @@ import (
 // CommitDelivered writes a round down. It is flushed to disk before it answers: the app has the writes already,
 // and the ledger must not fall behind it by more than the round that was under way.
 func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error {
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}

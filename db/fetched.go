@@ -13,7 +13,7 @@ import (
 // CommitFetched stores a read: rows and position in one transaction. It may be flushed to disk a moment later
 // (synchronous_commit off): nobody was promised anything, and a lost commit is read from Acme again.
 func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error {
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
 			return err
 		}

@@ -100,6 +100,15 @@ func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx
 	return db.inWith(ctx, nil, tenant, do)
 }
 
+// inSealing runs do in one transaction that may seal bodies or secrets. The tenant's keys are in memory before it begins:
+// a transaction that held its connection while it waited for another one to read them by could wait for ever.
+func (db *DB) inSealing(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	if _, err := db.vault.of(ctx, tenant, dataKeyID); err != nil && !errors.Is(err, errKeyGone) {
+		return err // a key that is gone is the sealing's business, if it comes to that
+	}
+	return db.in(ctx, tenant, do)
+}
+
 // snapshot runs do in one read-only transaction whose statements all see the same moment.
 func (db *DB) snapshot(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
 	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, tenant, do)

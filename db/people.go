@@ -249,7 +249,7 @@ func (db *DB) StaffStamp(ctx context.Context, f acmesync.Fence) (string, error) 
 
 // CommitStaff keeps a side's users as just read.
 func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error {
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}

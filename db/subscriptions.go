@@ -26,7 +26,7 @@ func (db *DB) SubscriptionDue(ctx context.Context, f acmesync.Fence) (id string,
 // CommitSubscription keeps a subscription and, where it is new, the secret its deliveries are signed with: the one before
 // stays good for a day, deliveries signed with it may be under way.
 func (db *DB) CommitSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error {
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
@@ -48,12 +48,12 @@ func (db *DB) CommitSubscription(ctx context.Context, f acmesync.Fence, id, secr
 }
 
 func (db *DB) rotateHookSecret(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, secret string) error {
-	present, err := db.HookSecrets(ctx, tenant)
+	secrets, err := db.readSecrets(ctx, tx, tenant, "hook_secret")
 	if err != nil {
 		return err
 	}
-	if len(present) > 0 && present[0] != secret {
-		if err := db.putSecret(ctx, tx, tenant, "hook_secret_old", present[0]); err != nil {
+	if present := secrets["hook_secret"]; present != "" && present != secret {
+		if err := db.putSecret(ctx, tx, tenant, "hook_secret_old", present); err != nil {
 			return err
 		}
 	}

@@ -151,6 +151,8 @@ func (v *Vault) blindIndex(ctx context.Context, tenant acmesync.TenantID, value 
 	return out, nil
 }
 
+var errKeyGone = errors.New("is gone")
+
 // of answers a tenant's keys, reading them again when the wanted one is not among those cached.
 func (v *Vault) of(ctx context.Context, tenant acmesync.TenantID, keyID string) (*tenantKeys, error) {
 	v.mu.RLock()
@@ -168,7 +170,7 @@ func (v *Vault) of(ctx context.Context, tenant acmesync.TenantID, keyID string) 
 		return nil, err
 	}
 	if keys.data[keyID] == nil {
-		return nil, fmt.Errorf("key %s of tenant %s is gone: what it sealed cannot be read any more", keyID, tenant)
+		return nil, fmt.Errorf("key %s of tenant %s %w: what it sealed cannot be read any more", keyID, tenant, errKeyGone)
 	}
 	v.mu.Lock()
 	v.tenants[tenant] = keys

@@ -49,7 +49,7 @@ func (db *DB) storeTenantKeys(ctx context.Context, tx *sqlx.Tx, tenant acmesync.
 
 // SetCredentials seals a connection's secrets; an empty one leaves the stored one as it is.
 func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c acmesync.Credentials, actor string) error {
-	return db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+	return db.inSealing(ctx, tenant, func(tx *sqlx.Tx) error {
 		if err := db.putSecret(ctx, tx, tenant, "acme_api_key", c.AcmeAPIKey); err != nil {
 			return err
 		}
@@ -107,24 +107,32 @@ func (db *DB) putSecret(ctx context.Context, tx *sqlx.Tx, tenant acmesync.Tenant
 }
 
 func (db *DB) secrets(ctx context.Context, tenant acmesync.TenantID, names ...string) (map[string]string, error) {
-	type row struct {
+	var out map[string]string
+	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) (err error) {
+		out, err = db.readSecrets(ctx, tx, tenant, names...)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the secrets of tenant %s: %w", tenant, err)
+	}
+	return out, nil
+}
+
+func (db *DB) readSecrets(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, names ...string) (map[string]string, error) {
+	var rows []struct {
 		Name   string `db:"name"`
 		Sealed []byte `db:"sealed"`
 		KeyID  string `db:"key_id"`
 	}
-	var rows []row
-	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		q, args, err := sqlx.In(`
-			SELECT name, sealed, key_id FROM secrets WHERE tenant = ? AND connection = ? AND name IN (?)
-				AND (name <> 'hook_secret_old' OR set_at > now() - interval '24 hours')`,
-			tenant, acmesync.MainConnection, names)
-		if err != nil {
-			return err
-		}
-		return tx.SelectContext(ctx, &rows, tx.Rebind(q), args...)
-	})
+	q, args, err := sqlx.In(`
+		SELECT name, sealed, key_id FROM secrets WHERE tenant = ? AND connection = ? AND name IN (?)
+			AND (name <> 'hook_secret_old' OR set_at > now() - interval '24 hours')`,
+		tenant, acmesync.MainConnection, names)
 	if err != nil {
-		return nil, fmt.Errorf("read the secrets of tenant %s: %w", tenant, err)
+		return nil, err
+	}
+	if err := tx.SelectContext(ctx, &rows, tx.Rebind(q), args...); err != nil {
+		return nil, err
 	}
 	out := map[string]string{}
 	for _, r := range rows {
