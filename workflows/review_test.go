@@ -10,7 +10,6 @@ import (
 	"acmesync/workflows"
 
 	"github.com/stretchr/testify/require"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 )
 
@@ -367,10 +366,8 @@ func TestReviewContinuesAsNew(t *testing.T) {
 	t.Parallel()
 	next := func(r *review) workflows.ReviewInput {
 		r.t.Helper()
-		err := requireContinued(r.t, r.env.GetWorkflowError())
-		require.Equal(r.t, workflows.ReviewType, err.WorkflowType.Name)
 		var in workflows.ReviewInput
-		require.NoError(r.t, converter.GetDefaultDataConverter().FromPayloads(err.Input, &in))
+		requireContinued(r.t, r.env.GetWorkflowError(), workflows.ReviewType, &in)
 		require.Equal(r.t, tenantID, in.Tenant)
 		require.Equal(r.t, fingerprint, in.Fingerprint)
 		return in

@@ -68,7 +68,7 @@ func TestDeactivate(t *testing.T) {
 		tn.setRowAt(70*time.Second, acmesync.Starting)
 		tn.ringAt(71 * time.Second) // by whoever activated it and found this run still there
 		tn.run()
-		requireContinued(t, tn.env.GetWorkflowError())
+		requireContinued(t, tn.env.GetWorkflowError(), workflows.TenantSyncType, &workflows.TenantSyncInput{})
 	})
 
 	t.Run("a ring while it ends does not keep a deactivated tenant", func(t *testing.T) {

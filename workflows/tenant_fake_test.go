@@ -2,7 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -26,7 +24,7 @@ import (
 // newEnvironment is a Temporal of its own whose clock jumps to whatever happens next.
 func newEnvironment() *testsuite.TestWorkflowEnvironment {
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	suite.SetLogger(quiet())
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(20 * time.Second)
 	workflows.Register(env)
@@ -347,11 +345,14 @@ func requireCanceled(t *testing.T, err error) {
 	require.ErrorAs(t, err, &canceled)
 }
 
-func requireContinued(t *testing.T, err error) *workflow.ContinueAsNewError {
+// requireContinued requires a workflow of the type to go on with an input, and answers which version's worker it asks for.
+func requireContinued(t *testing.T, err error, workflowType string, in any) workflow.ContinueAsNewVersioningBehavior {
 	t.Helper()
 	var continued *workflow.ContinueAsNewError
 	require.ErrorAs(t, err, &continued)
-	return continued
+	require.Equal(t, workflowType, continued.WorkflowType.Name)
+	require.NoError(t, converter.GetDefaultDataConverter().FromPayloads(continued.Input, in))
+	return continued.InitialVersioningBehavior
 }
 
 func seconds(all ...float64) []time.Duration {

@@ -43,7 +43,7 @@ func TestLanes(t *testing.T) {
 		t.Parallel()
 		tn := newTenant(t)
 		tn.runUntil(30 * 24 * time.Hour)
-		require.Len(t, tn.order(time.Minute), 0)
+		require.Empty(t, tn.order(time.Minute))
 	})
 
 	t.Run("a ring starts both lanes", func(t *testing.T) {
