@@ -257,7 +257,7 @@ func (r *review) describe(ctx workflow.Context) {
 	if s.State != r.shown.State || s.Open != r.shown.Open {
 		r.shown = s
 		_ = workflow.UpsertTypedSearchAttributes(ctx, ReviewStateKey.ValueSet(string(s.State)), StreamKey.ValueSet(string(s.Stream)),
-			ParkedCountKey.ValueSet(s.Open)) // an unknown attribute must not stop the review
+			ParkedCountKey.ValueSet(s.Open))
 	}
 	text := fmt.Sprintf("**%s**: %d records of %s are parked with code `%s`", s.State, s.Open, s.Stream, s.Code)
 	if s.Field != "" {

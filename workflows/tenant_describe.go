@@ -67,11 +67,12 @@ func (s *tenantSync) describe(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, text)
 }
 
-// show writes the search attribute, on transitions only.
+// show writes the search attribute, on transitions only. Where Temporal does not know the attribute it fails the task and
+// repeats it, doing nothing else for the tenant, until a worker's Setup has made it: workers take no task before they did.
 func (s *tenantSync) show(ctx workflow.Context, state string) {
 	if state == s.shown {
 		return
 	}
 	s.shown = state
-	_ = workflow.UpsertTypedSearchAttributes(ctx, SyncStateKey.ValueSet(state)) // an unknown attribute must not stop the sync
+	_ = workflow.UpsertTypedSearchAttributes(ctx, SyncStateKey.ValueSet(state))
 }
