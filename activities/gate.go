@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"acmesync"
@@ -35,33 +36,32 @@ func (q *queue) push(t acmesync.TenantID, turn chan struct{}) {
 }
 
 func (q *queue) pop() chan struct{} {
-	for len(q.order) > 0 {
-		t := q.order[0]
-		q.order = q.order[1:]
-		turns := q.waiting[t]
-		if len(turns) == 0 {
-			delete(q.waiting, t)
-			continue
-		}
-		turn := turns[0]
-		if q.waiting[t] = turns[1:]; len(turns) > 1 {
-			q.order = append(q.order, t)
-		} else {
-			delete(q.waiting, t)
-		}
-		return turn
+	if len(q.order) == 0 {
+		return nil
 	}
-	return nil
+	t := q.order[0]
+	q.order = q.order[1:]
+	turns := q.waiting[t]
+	if len(turns) > 1 {
+		q.waiting[t] = turns[1:]
+		q.order = append(q.order, t)
+	} else {
+		delete(q.waiting, t)
+	}
+	return turns[0]
 }
 
+// drop takes a turn back. A tenant that waits no longer loses its place: kept, it would have two once it came again.
 func (q *queue) drop(t acmesync.TenantID, turn chan struct{}) bool {
-	for i, w := range q.waiting[t] {
-		if w == turn {
-			q.waiting[t] = append(q.waiting[t][:i:i], q.waiting[t][i+1:]...)
-			return true
-		}
+	i := slices.Index(q.waiting[t], turn)
+	if i < 0 {
+		return false
 	}
-	return false
+	if q.waiting[t] = slices.Delete(q.waiting[t], i, i+1); len(q.waiting[t]) == 0 {
+		delete(q.waiting, t)
+		q.order = slices.DeleteFunc(q.order, func(other acmesync.TenantID) bool { return other == t })
+	}
+	return true
 }
 
 // enter waits for a permit; the answer gives it back.
