@@ -43,8 +43,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 		return err
 	}
 	next := advance(p, answer)
-	next.PollAfter = 0
-	if !next.Walking {
+	if !next.Walking && next.PollAfter == 0 {
 		if next.PollAfter, err = l.pollInterval(ctx, p, answer); err != nil {
 			return err
 		}
@@ -75,19 +74,34 @@ func (l *fetchLane) query(p acmesync.Position) acme.ListQuery {
 
 // advance moves a position past a page that is about to be committed. The watermark follows the records, but never past
 // Acme's own clock less the overlap: a record dated beyond that is read again by every poll until the clock has passed it.
+//
+// Records dated within the overlap are unsettled: others between them may not be visible yet. A cursor that went on behind
+// them would pass those by, and the watermark with it once the clock allows; so the walk begins again at the watermark, when
+// the page it has met is settled.
 func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 	next := p
-	next.PageLimit, next.PageFailures = 0, 0
+	next.PageLimit, next.PageFailures, next.PollAfter = 0, 0, 0
 	next.Cursor, next.Walking = answer.NextCursor, answer.NextCursor != ""
 	latest := answer.Date.Add(-overlap)
+	var unsettled time.Duration
 	for _, item := range answer.Items {
-		if item.ID == "" || item.UpdatedAt.After(latest) {
+		if item.ID == "" {
+			continue
+		}
+		if item.UpdatedAt.After(latest) {
+			if !item.UpdatedAt.After(answer.Date) { // one dated in the future settles in its own time
+				unsettled = max(unsettled, item.UpdatedAt.Sub(latest))
+			}
 			continue
 		}
 		if next.WatermarkAt == nil || item.UpdatedAt.After(*next.WatermarkAt) {
 			at := item.UpdatedAt
 			next.WatermarkAt, next.WatermarkID = &at, item.ID
 		}
+	}
+	if next.Walking && unsettled > 0 {
+		next.Cursor, next.Walking, next.PollAfter = "", false, unsettled
+		return next
 	}
 	if !next.Walking {
 		next.Backfilled = true
