@@ -118,62 +118,6 @@ func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []strin
 	return unknown, nil
 }
 
-// Contacts opens people by id, following merges (at most 5 deep); an id without a person is left out.
-// The answer is keyed by the id asked for.
-func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error) {
-	if len(ids) == 0 {
-		return map[string]acmesync.Person{}, nil
-	}
-	return db.people(ctx, f, followMerges+`
-		SELECT DISTINCT ON (asked) asked, p.kind, p.person_id, p.version, p.hash, p.merged_into, p.body, p.key_id
-		FROM asked, LATERAL (
-			SELECT * FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = asked.at OFFSET 0
-		) p
-		ORDER BY asked, depth DESC`, pq.Array(ids))
-}
-
-// ContactHashes answers who is behind each id, as a hash: merges are followed as in Contacts, bodies are not opened.
-func (db *DB) ContactHashes(ctx context.Context, f acmesync.Fence, ids []string) (map[string]string, error) {
-	hashes := make(map[string]string, len(ids))
-	if len(ids) == 0 {
-		return hashes, nil
-	}
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, followMerges+`
-			SELECT DISTINCT ON (asked) asked, p.hash FROM asked, LATERAL (
-				SELECT hash FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = asked.at OFFSET 0
-			) p
-			ORDER BY asked, depth DESC`, f.Tenant, f.Connection, pq.Array(ids))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id, hash string
-			if err := rows.Scan(&id, &hash); err != nil {
-				return err
-			}
-			hashes[id] = hash
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read contacts of %s: %w", f.Tenant, err)
-	}
-	return hashes, nil
-}
-
-// followMerges walks from each id asked for to the contact that took it over, at most 5 steps.
-const followMerges = `
-	WITH RECURSIVE asked AS (
-		SELECT u.id AS asked, u.id AS at, 0 AS depth FROM unnest($3::text[]) AS u (id)
-		UNION ALL
-		SELECT a.asked, p.merged_into, a.depth + 1 FROM asked a, LATERAL (
-			SELECT merged_into FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = a.at OFFSET 0
-		) p
-		WHERE p.merged_into <> '' AND a.depth < 5
-	)`
-
 // Staff opens all of a tenant's users on one side.
 func (db *DB) Staff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (map[string]acmesync.Person, error) {
 	return db.people(ctx, f, `
