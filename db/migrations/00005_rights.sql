@@ -95,8 +95,10 @@ $$;
 -- A mark older than 30 s without a live attempt was lost on the way and is flipped again.
 -- +goose StatementBegin
 CREATE FUNCTION intake_mark(marked text[], marked_lanes text[]) RETURNS TABLE (tenant text, lane text)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  UPDATE lanes l SET marked_at = now()
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY UPDATE lanes l SET marked_at = now()
   FROM (
     SELECT l.tenant, l.lane, l.shard FROM lanes l JOIN tenants t USING (tenant)
     WHERE l.tenant = ANY (marked) AND l.lane = ANY (marked_lanes) AND t.state IN ('starting', 'active')
@@ -105,8 +107,8 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
     ORDER BY l.tenant, l.lane, l.shard FOR UPDATE OF l
   ) m
   WHERE l.tenant = m.tenant AND l.lane = m.lane AND l.shard = m.shard
-  RETURNING l.tenant, l.lane
-$$;
+  RETURNING l.tenant, l.lane;
+END $$;
 -- +goose StatementEnd
 
 -- Who is behind a hook's endpoint; the secret itself is read as the tenant.
@@ -122,13 +124,15 @@ $$;
 -- either side, pages for the app.
 -- +goose StatementBegin
 CREATE FUNCTION lanes_with_work(looking text[], looking_lanes text[]) RETURNS TABLE (tenant text, lane text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  SELECT l.tenant, l.lane FROM unnest(looking, looking_lanes) AS l (tenant, lane)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY SELECT l.tenant, l.lane FROM unnest(looking, looking_lanes) AS l (tenant, lane)
   WHERE EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = l.tenant AND e.lane = l.lane AND e.ended_at IS NULL
     AND e.due_at <= now() AND e.day >= (now() AT TIME ZONE 'UTC')::date - 1)
   AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.tenant = l.tenant AND h.next_at > now()
-    AND CASE l.lane WHEN 'deliver' THEN h.dependency = 'app' AND h.stream = '' ELSE h.dependency = 'app' OR h.stream = '' END)
-$$;
+    AND CASE l.lane WHEN 'deliver' THEN h.dependency = 'app' AND h.stream = '' ELSE h.dependency = 'app' OR h.stream = '' END);
+END $$;
 -- +goose StatementEnd
 
 -- Takes up to want requests from an owner's budget. Backfill leaves the live share alone. Answers how many were granted
