@@ -26,7 +26,7 @@ func TestBalance(t *testing.T) {
 	t.Run("what fetch has seen and the lane has not done waits", func(t *testing.T) {
 		fetched(t, d, f, page(acmesync.Appointments, acmesync.Live, "in-step", "skipped", "parked", "deleted", "waiting"), page(acmesync.Touchpoints, acmesync.Live, "in-step"))
 		b := of(acmesync.Appointments)
-		require.EqualValues(t, []int64{5, 5, 5}, []int64{b.Known, b.Waiting, b.Sum()})
+		require.Equal(t, []int64{5, 5, 5}, []int64{b.Known, b.Waiting, b.Sum()})
 		require.Equal(t, acmesync.ArrivalTotals{Received: 5, Waiting: 5}, b.Arrivals)
 		require.False(t, b.Balanced)
 	})

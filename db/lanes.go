@@ -123,7 +123,7 @@ func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration
 		_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE tenant = $1 AND dependency = $2 AND next_at <= now()`, f.Tenant, dependencyOf[f.Lane])
 		return err
 	})
-	if notFound(err) == acmesync.ErrNotFound {
+	if errors.Is(notFound(err), acmesync.ErrNotFound) {
 		return 0, false, nil // a newer attempt decides
 	}
 	if err != nil {

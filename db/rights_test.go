@@ -165,14 +165,14 @@ func TestRights(t *testing.T) {
 		"a login that may act for all tenants":     "strong_definer",
 	}
 	suffix := scalar[string](t, d, `SELECT current_database()`)
-	for role, make := range map[string]string{
+	for role, statement := range map[string]string{
 		"strong_bypass":  `CREATE ROLE %s LOGIN BYPASSRLS PASSWORD 'test-only'`,
 		"strong_member":  `CREATE ROLE %s LOGIN NOINHERIT PASSWORD 'test-only' IN ROLE acmesync_owner`,
 		"strong_super":   `CREATE ROLE %s LOGIN NOINHERIT PASSWORD 'test-only'`,
 		"strong_definer": `CREATE ROLE %s LOGIN PASSWORD 'test-only' IN ROLE acmesync_app, acmesync_definer`,
 		"weak_member":    `CREATE ROLE %s LOGIN PASSWORD 'test-only' IN ROLE acmesync_app`,
 	} {
-		makeRole(t, d, make, role+"_"+suffix)
+		makeRole(t, d, statement, role+"_"+suffix)
 	}
 	exec(t, d, `DO $$ BEGIN EXECUTE format('GRANT %I TO %I', current_user, 'strong_super_`+suffix+`'); END $$`)
 	for who, role := range logins {
