@@ -155,64 +155,65 @@ func TestNoTransactionNeedsASecondConnection(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
 	ctx := t.Context()
-	cold := func(t *testing.T) *db.DB {
+	opened := func(t *testing.T) *db.DB {
 		t.Helper()
 		vault, err := db.NewVault(d.Keyset)
 		require.NoError(t, err)
-		opened, err := db.Open(ctx, d.URL, vault)
+		cold, err := db.Open(ctx, d.URL, vault)
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = opened.Close() })
-		opened.Pool(1)
-		return opened
+		t.Cleanup(func() { _ = cold.Close() })
+		cold.Pool(1)
+		return cold
 	}
 	activated(t, d, "alpha")
-	f, out := begin(t, d, "alpha", acmesync.Fetch), begin(t, d, "alpha", acmesync.Deliver)
-	require.NoError(t, d.CommitSubscription(ctx, f, "sub_1", "whsec_1", time.Hour))
-	park(t, d, out, endMissingOf("1")...)
+	fetch := func() acmesync.Fence { return begin(t, d, "alpha", acmesync.Fetch) } // each call has an attempt of its own
+	deliver := func() acmesync.Fence { return begin(t, d, "alpha", acmesync.Deliver) }
+	require.NoError(t, d.CommitSubscription(ctx, fetch(), "sub_1", "whsec_1", time.Hour))
+	park(t, d, deliver(), endMissingOf("1")...)
 	calls := map[string]func(*db.DB) error{
-		"storing a page": func(d *db.DB) error {
-			return d.CommitFetched(ctx, f, acmesync.Fetched{Pages: []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "1")}})
+		"storing a page": func(cold *db.DB) error {
+			return cold.CommitFetched(ctx, fetch(), acmesync.Fetched{Pages: []acmesync.NewPage{page(acmesync.Appointments, acmesync.Live, "1")}})
 		},
-		"storing people": func(d *db.DB) error {
-			return d.CommitStaff(ctx, f, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "1", 1)})
+		"storing people": func(cold *db.DB) error {
+			return cold.CommitStaff(ctx, fetch(), acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "1", 1)})
 		},
-		"parking a record": func(d *db.DB) error {
-			return d.CommitDelivered(ctx, out, acmesync.Delivered{Parked: endMissingOf("2")})
+		"parking a record": func(cold *db.DB) error {
+			return cold.CommitDelivered(ctx, deliver(), acmesync.Delivered{Parked: endMissingOf("2")})
 		},
-		"leaving an order": func(d *db.DB) error {
-			_, err := d.Decide(ctx, "alpha", endMissing, acmesync.Decision{ID: "d", Action: acmesync.OrderRetry, Actor: "test"})
+		"leaving an order": func(cold *db.DB) error {
+			_, err := cold.Decide(ctx, "alpha", endMissing, acmesync.Decision{ID: "d", Action: acmesync.OrderRetry, Actor: "test"})
 			return err
 		},
-		"setting credentials": func(d *db.DB) error {
-			return d.SetCredentials(ctx, "alpha", acmesync.Credentials{AcmeAPIKey: "x"}, "test")
+		"setting credentials": func(cold *db.DB) error {
+			return cold.SetCredentials(ctx, "alpha", acmesync.Credentials{AcmeAPIKey: "x"}, "test")
 		},
-		"keeping a new webhook secret": func(d *db.DB) error { return d.CommitSubscription(ctx, f, "sub_2", "whsec_2", time.Hour) },
-		"making a tenant": func(d *db.DB) error {
-			_, err := d.CreateTenant(ctx, newTenant("beta"))
+		"keeping a new webhook secret": func(cold *db.DB) error { return cold.CommitSubscription(ctx, fetch(), "sub_2", "whsec_2", time.Hour) },
+		"making a tenant": func(cold *db.DB) error {
+			_, err := cold.CreateTenant(ctx, newTenant("beta"))
 			return err
 		},
-		"storing a hook": func(d *db.DB) error {
-			e, err := d.Connection(ctx, "alpha")
+		"storing a hook": func(cold *db.DB) error {
+			e, err := cold.Connection(ctx, "alpha")
 			if err != nil {
 				return err
 			}
-			_, err = d.StoreHooks(ctx, []db.HookDelivery{{Endpoint: e.HookEndpoint, Tenant: "alpha", WebhookID: "w", BodySHA: []byte{1}, Events: []db.HookEvent{{Stream: acmesync.Appointments, AcmeID: "1"}}}})
+			_, err = cold.StoreHooks(ctx, []db.HookDelivery{{Endpoint: e.HookEndpoint, Tenant: "alpha", WebhookID: "w", BodySHA: []byte{1}, Events: []db.HookEvent{{Stream: acmesync.Appointments, AcmeID: "1"}}}})
 			return err
 		},
-		"claiming pages": func(d *db.DB) error {
-			_, err := d.ClaimPages(ctx, out, 10, 1<<20)
+		"claiming pages": func(cold *db.DB) error {
+			_, err := cold.ClaimPages(ctx, deliver(), 10, 1<<20)
 			return err
 		},
-		"reading secrets": func(d *db.DB) error {
-			_, err := d.HookSecrets(ctx, "alpha")
+		"reading secrets": func(cold *db.DB) error {
+			_, err := cold.HookSecrets(ctx, "alpha")
 			return err
 		},
 	}
 	for name, call := range calls {
 		t.Run(name+" needs one connection", func(t *testing.T) {
 			done := make(chan error, 1)
-			opened := cold(t)
-			go func() { done <- call(opened) }()
+			cold := opened(t)
+			go func() { done <- call(cold) }()
 			select {
 			case err := <-done:
 				require.NoError(t, err)
