@@ -225,6 +225,29 @@ func TestSettlingWhileParking(t *testing.T) {
 	require.Positive(t, reopened)
 }
 
+// A decision locks the tenant, then the review. Settling must not hold the review while it waits for the tenant.
+func TestSettlingWhileDeciding(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	activated(t, d, "alpha")
+	park(t, d, begin(t, d, "alpha", acmesync.Deliver), endMissingOf("1")...)
+	deciding := d.Super.MustBegin()
+	lock := func(query string) error {
+		_, err := deciding.Exec(query)
+		return err
+	}
+	require.NoError(t, lock(`SELECT 1 FROM tenants WHERE tenant = 'alpha' FOR UPDATE`))
+	settled := make(chan error, 1)
+	go func() {
+		_, err := d.SettleReview(t.Context(), "alpha", endMissing)
+		settled <- err
+	}()
+	eventually(t, "it is settled or waits for the tenant", func() bool { return len(settled) == 1 || waitsForLock(t, d) })
+	require.NoError(t, lock(`SELECT 1 FROM reviews WHERE tenant = 'alpha' FOR UPDATE`))
+	require.NoError(t, deciding.Commit())
+	require.NoError(t, <-settled)
+}
+
 func TestDecide(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)
