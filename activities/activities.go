@@ -41,7 +41,7 @@ type Tenants interface {
 	Connection(ctx context.Context, t acmesync.TenantID) (acmesync.Connection, error)
 	Credentials(ctx context.Context, t acmesync.TenantID) (acmesync.Credentials, error)
 	Apply(ctx context.Context, t acmesync.TenantID, c acmesync.Command) (acmesync.Tenant, error)
-	RequireReauth(ctx context.Context, t acmesync.TenantID, reason string) (news bool, err error)
+	RequireReauth(ctx context.Context, f acmesync.Fence, reason string) (news bool, err error)
 	Completed(ctx context.Context, f acmesync.Fence) (bool, error)
 }
 

@@ -47,6 +47,8 @@ type attempt struct {
 	until  time.Time
 	stop   <-chan struct{} // the worker is leaving
 	result LaneResult
+	// notBefore puts the next attempt off although something is due: the inbox is full.
+	notBefore time.Duration
 }
 
 // lane is what an attempt repeats: one page's worth of work, and whether there was any.
@@ -135,6 +137,11 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 	}
 }
 
+// enter waits for this worker's permit for a page. Whoever waits holds nothing that others wait for.
+func (at *attempt) enter(ctx context.Context, p acmesync.Priority) (leave func(), err error) {
+	return at.Gate.enter(ctx, at.fence.Tenant, p, func() { activity.RecordHeartbeat(ctx, at.result) })
+}
+
 // linger waits for more work, at most until a second has been quiet.
 func (at *attempt) linger(ctx context.Context) (bool, error) {
 	if err := at.Lanes.Alive(ctx, at.fence); err != nil {
@@ -174,7 +181,7 @@ func (at *attempt) end(ctx context.Context) (LaneResult, error) {
 	if err != nil {
 		return LaneResult{}, err
 	}
-	at.result.Wait, at.result.Due = wait, due
+	at.result.Wait, at.result.Due = max(wait, at.notBefore), due
 	return at.result, nil
 }
 
@@ -206,7 +213,7 @@ func (at *attempt) askForCredentials(ctx context.Context, f failure) error {
 	if f.dependency == acmesync.DependsOnApp {
 		reason = "the app refuses the token"
 	}
-	news, err := at.Tenants.RequireReauth(ctx, at.fence.Tenant, reason)
+	news, err := at.Tenants.RequireReauth(ctx, at.fence, reason)
 	if err != nil {
 		return err
 	}

@@ -74,15 +74,20 @@ func (a *Activities) removeAll(ctx context.Context, out *outside, t acmesync.Ten
 		if err != nil {
 			return err
 		}
-		removed := entries[:0]
+		removed, refused := entries[:0], 0
 		for i, e := range entries {
 			if s := results[i].Status; s == app.Deleted || s == app.Absent {
 				e.Steps, e.AppID, e.Hash, e.Revision = 0, "", "", f.Revision(n)
 				removed = append(removed, e)
+			} else {
+				refused++
 			}
 		}
 		if err := a.Cleanups.CommitRemoved(ctx, f, removed); err != nil {
 			return err
+		}
+		if refused > 0 {
+			return &app.Error{Kind: app.KindUnavailable, Op: "remove events", Code: "item_failed"}
 		}
 	}
 }

@@ -22,7 +22,8 @@ func (a *Activities) Deliver(ctx context.Context, in LaneInput) (LaneResult, err
 // deliverLane is one attempt of the deliver lane.
 type deliverLane struct {
 	*attempt
-	writes   int64 // counts this attempt's requests to the app: the low part of revisions
+	priority acmesync.Priority // of the last claim: what the next one waits for its turn as
+	writes   int64             // counts this attempt's requests to the app: the low part of revisions
 	staff    mapping.Staff
 	staffIDs map[string]string // Acme's user → hash of what the mapping knows of them
 	stamp    string            // which reading of both sides' users the staff was made of
@@ -42,19 +43,32 @@ func (l *deliverLane) step(ctx context.Context) (bool, error) {
 	if err := l.refreshStaff(ctx); err != nil {
 		return false, l.judge(ctx, "", err)
 	}
-	pages, err := l.Inbox.ClaimPages(ctx, l.fence, roundRecords, roundBytes)
-	if err != nil || len(pages) == 0 {
-		return false, err
-	}
-	leave, err := l.Gate.enter(ctx, l.fence.Tenant, pages[0].Priority)
+	// The permit comes before the claim: what waits for its turn is neither opened nor counted as tried.
+	leave, err := l.enter(ctx, l.priority)
 	if err != nil {
 		return false, err
 	}
-	defer leave()
-	if err := l.loadStaff(ctx); err != nil {
-		return false, err
+	worked, failed, err := l.claimRound(ctx)
+	leave()
+	if err != nil || failed == nil {
+		return worked, err
 	}
-	return true, l.round(ctx, pages)
+	return worked, l.judge(ctx, "", failed)
+}
+
+// claimRound claims what is due and works it off; failed is the failure of the app that stopped it, for the table to judge.
+func (l *deliverLane) claimRound(ctx context.Context) (worked bool, failed, err error) {
+	pages, err := l.Inbox.ClaimPages(ctx, l.fence, roundRecords, roundBytes)
+	if err != nil || len(pages) == 0 {
+		l.priority = acmesync.Live
+		return false, nil, err
+	}
+	l.priority = pages[0].Priority
+	if err := l.loadStaff(ctx); err != nil {
+		return false, nil, err
+	}
+	failed, err = l.round(ctx, pages)
+	return true, failed, err
 }
 
 // tail sends the counts that changed, and notices when the first sync is complete.
@@ -97,7 +111,11 @@ func (l *deliverLane) readAppUsers(ctx context.Context) error {
 		}
 		people[i] = acmesync.Person{Kind: acmesync.AppUserPerson, ID: u.ID, Hash: hashOf(body), Email: u.Email, Body: body}
 	}
-	return l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people)
+	if err := l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people); err != nil {
+		return err
+	}
+	l.wake(ctx, acmesync.Fetch) // new users leave hints for the records that had found no match
+	return nil
 }
 
 // loadStaff matches both sides' users anew whenever either was read. Pages come only after Acme's users were, so a round

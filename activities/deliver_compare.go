@@ -38,6 +38,10 @@ func (r *round) compare(ctx context.Context) error {
 			continue
 		}
 		c.hash = r.hash(c, hashes)
+		if c.known && c.entry.Code == acmesync.Discarded && c.item.Version == c.entry.Version && !c.again {
+			c.ends = duplicate // given up by a person: only a newer version brings it back
+			continue
+		}
 		if c.known && c.hash == c.entry.Hash && !c.again {
 			c.ends = duplicate
 		}

@@ -22,11 +22,11 @@ func (r *round) openOrder(ctx context.Context, page int, newest map[acmesync.Key
 	case acmesync.OrderRetry:
 		return r.retry(ctx, page, o, newest)
 	case acmesync.OrderDiscard:
-		return r.discard(ctx, page, o)
+		return r.discard(ctx, page, o, newest)
 	case acmesync.OrderGone:
-		return r.gone(ctx, page, o)
+		return r.gone(ctx, page, o, newest)
 	case acmesync.OrderPark:
-		return r.parkNamed(ctx, page, o)
+		return r.parkNamed(ctx, page, o, newest)
 	}
 	return fmt.Errorf("open an order: there is no action %q", o.Action)
 }
@@ -58,7 +58,7 @@ func (r *round) retry(ctx context.Context, page int, o acmesync.Order, newest ma
 }
 
 // discard gives parked records up: what was written of them is taken out of the app, then they are skipped.
-func (r *round) discard(ctx context.Context, page int, o acmesync.Order) error {
+func (r *round) discard(ctx context.Context, page int, o acmesync.Order, newest map[acmesync.Key]*candidate) error {
 	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
 	if err != nil {
 		return err
@@ -78,13 +78,13 @@ func (r *round) discard(ctx context.Context, page int, o acmesync.Order) error {
 		c := &candidate{key: key, page: page, entry: e, known: true, by: o, item: acme.Item{ID: id, Version: e.Version, UpdatedAt: e.SourceAt}}
 		c.result = e
 		c.result.State, c.result.Code, c.result.Field = acmesync.Skipped, acmesync.Discarded, ""
-		r.order(c, e.Steps >= acmesync.StepWritten)
+		r.order(newest, c, e.Steps >= acmesync.StepWritten)
 	}
 	return nil
 }
 
 // gone makes tombstones of records that Acme does not have any more.
-func (r *round) gone(ctx context.Context, page int, o acmesync.Order) error {
+func (r *round) gone(ctx context.Context, page int, o acmesync.Order, newest map[acmesync.Key]*candidate) error {
 	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
 	if err != nil {
 		return err
@@ -99,13 +99,13 @@ func (r *round) gone(ctx context.Context, page int, o acmesync.Order) error {
 		c.result = e
 		c.result.State, c.result.Code, c.result.Field, c.result.Hash = acmesync.Deleted, "", "", ""
 		r.noFact(c)
-		r.order(c, e.Steps >= acmesync.StepWritten)
+		r.order(newest, c, e.Steps >= acmesync.StepWritten)
 	}
 	return nil
 }
 
 // parkNamed parks records that Acme cannot answer for.
-func (r *round) parkNamed(ctx context.Context, page int, o acmesync.Order) error {
+func (r *round) parkNamed(ctx context.Context, page int, o acmesync.Order, newest map[acmesync.Key]*candidate) error {
 	entries, err := r.Ledger.Ledger(ctx, r.fence, o.Stream, o.IDs)
 	if err != nil {
 		return err
@@ -115,19 +115,25 @@ func (r *round) parkNamed(ctx context.Context, page int, o acmesync.Order) error
 		c.entry, c.known = entries[id]
 		c.result = c.entry
 		c.result.Key = c.key
-		r.fail(c, acmesync.Fault{Code: o.Code,
-			Message: "Acme fails whenever it is asked for this record, alone too. Ask Acme's support, then retry."})
-		c.result.Hash = "" // whatever Acme answers next is to be written
-		r.candidates = append(r.candidates, c)
+		c.fault, c.ends = &acmesync.Fault{Code: o.Code,
+			Message: "Acme fails whenever it is asked for this record, alone too. Ask Acme's support, then retry."}, parked
+		c.result.State, c.result.Code, c.result.Field = acmesync.Parked, o.Code, ""
+		c.result.Hash = "" // whatever Acme answers next is to be written; until then what both sides have stands
+		r.order(newest, c, false)
 	}
 	return nil
 }
 
-// order adds a candidate that an order has settled but for what has to be taken out of the app first.
-func (r *round) order(c *candidate, remove bool) {
-	c.remove = remove
-	c.given = true
-	if !remove {
+// order adds a candidate that an order has settled but for what has to be taken out of the app first. A record that the
+// round works on already is left to the next one: one key is committed once.
+func (r *round) order(newest map[acmesync.Key]*candidate, c *candidate, remove bool) {
+	if _, twice := newest[c.key]; twice {
+		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		return
+	}
+	newest[c.key] = c
+	c.remove, c.given = remove, true
+	if !remove && c.ends == unsettled {
 		c.ends = done
 	}
 	r.candidates = append(r.candidates, c)

@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"acmesync"
 	"acmesync/acme"
@@ -49,37 +48,36 @@ type round struct {
 	candidates []*candidate
 	contacts   map[string]acme.Contact // by the id that records name; merges followed
 	commit     acmesync.Delivered
+
+	called      bool // the app has answered something in this round
+	failedAlone int  // records that failed alone since anything succeeded
 }
 
 // round works pages off: compare with the ledger, map what differs, write it, commit all of it at once.
-func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) error {
+func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed, err error) {
 	r := &round{deliverLane: l, pages: pages, ends: make([]acmesync.EndedPage, len(pages))}
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}
-	if err := r.open(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
 	}
-	if err := r.compare(ctx); err != nil {
-		return err
-	}
-	if err := r.mapAll(ctx); err != nil {
-		return err
-	}
-	failed := r.write(ctx)
+	failed = r.write(ctx)
 	if failed != nil && sortFailure(failed).verdict() == repeat {
-		return failed
+		return nil, failed
 	}
 	if err := r.settle(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if failed != nil {
-		if err := l.Inbox.ReleasePages(ctx, l.fence, pages); err != nil {
-			return err
-		}
-		return l.judge(ctx, "", failed)
+		return failed, l.Inbox.ReleasePages(ctx, l.fence, pages)
 	}
-	return l.Holds.Release(ctx, l.fence, acmesync.DependsOnApp)
+	if r.called {
+		return nil, l.Holds.Release(ctx, l.fence, acmesync.DependsOnApp)
+	}
+	return nil, nil
 }
 
 // open takes the pages apart. Of several versions of one record only the newest goes on.
@@ -119,10 +117,10 @@ func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*c
 		}
 	}
 	allowed := portion(p)
-	for n, item := range items {
+	for _, item := range items {
 		switch {
 		case item.ID == "" && rest == nil:
-			r.parkRaw(page, n, item)
+			r.parkRaw(page, item)
 		case item.ID == "" || (rest != nil && !rest[item.ID]):
 		case allowed == 0:
 			r.ends[page].Rest = append(r.ends[page].Rest, item.ID)
@@ -144,16 +142,28 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 		r.candidates = append(r.candidates, c)
 		return
 	}
+	if before.given { // an order decides about it in this round; this comes after it
+		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		return
+	}
 	if before.item.Version < c.item.Version || (before.item.Version == c.item.Version && c.way == acmesync.ByHint) {
 		r.count(before.page, superseded)
 		before.item, before.way, before.page = c.item, c.way, c.page
-		before.again = before.again || c.again
+		before.ask(c)
 		return
 	}
+	before.ask(c)
 	if before.item.Version == c.item.Version {
 		r.count(c.page, duplicate)
 	} else {
 		r.count(c.page, superseded)
+	}
+}
+
+// ask takes over that a person asked for the record, by whichever of its arrivals.
+func (c *candidate) ask(other *candidate) {
+	if other.again {
+		c.again, c.by = true, other.by
 	}
 }
 
@@ -172,11 +182,11 @@ func (r *round) count(page int, o outcome) {
 	}
 }
 
-// parkRaw keeps an item that is no record at all: nobody knows its id, so its place in the inbox names it.
-func (r *round) parkRaw(page, n int, item acme.Item) {
+// parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again.
+func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
 	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: "raw:" + p.Envelope.ID + ":" + strconv.Itoa(n)},
+		Key: acmesync.Key{Stream: p.Stream, AcmeID: "raw:" + hashOf(item.Raw)},
 		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id",
 			Message: "This item has no usable id, version or time of change. Have it repaired in Acme, then discard it here."},
 		Body: item.Raw,

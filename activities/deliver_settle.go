@@ -22,6 +22,9 @@ func (r *round) settle(ctx context.Context) error {
 	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
 		return err
 	}
+	if len(r.commit.Hints) > 0 {
+		r.wake(ctx, acmesync.Fetch)
+	}
 	r.noticeReviews(ctx, r.commit.Parked)
 	r.noticeClosed(ctx)
 	return nil

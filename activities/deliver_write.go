@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"time"
 
 	"acmesync"
 	"acmesync/app"
@@ -59,6 +60,7 @@ func (r *round) isolate(ctx context.Context, batch []*candidate, send func(conte
 		activity.RecordHeartbeat(ctx, r.result)
 		err := send(ctx, batch)
 		if err == nil {
+			r.called, r.failedAlone = true, 0
 			return nil
 		}
 		var fromApp *app.Error
@@ -69,7 +71,16 @@ func (r *round) isolate(ctx context.Context, batch []*candidate, send func(conte
 			return err
 		}
 		if try == tries {
+			if len(batch) > 1 {
+				break
+			}
+			if r.failedAlone++; r.failedAlone > 1 {
+				return err // two in a row, alone, are no longer a matter of one record
+			}
 			break
+		}
+		if err := r.pause(ctx, time.Duration(try)*suspicionPause); err != nil {
+			return err
 		}
 	}
 	if len(batch) == 1 {
@@ -98,6 +109,7 @@ func (r *round) refused(ctx context.Context, batch []*candidate, e *app.Error, s
 }
 
 func (r *round) appHealthy(ctx context.Context) bool {
+	activity.RecordHeartbeat(ctx, r.result)
 	_, err := r.app.Workspace(ctx)
 	return err == nil
 }

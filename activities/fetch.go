@@ -22,7 +22,9 @@ func (a *Activities) Fetch(ctx context.Context, in LaneInput) (LaneResult, error
 type fetchLane struct {
 	*attempt
 	budget budget
-	full   bool // the inbox has reached its bound; reading goes on at half of it
+	// failedAlone counts records that failed alone since anything was read.
+	failedAlone int
+	full        bool // the inbox has reached its bound; reading goes on at half of it
 }
 
 // The bound on what waits for delivery; pages stop at it, hints do not. Half of it lets them go on.
@@ -30,6 +32,9 @@ const (
 	maxBacklogBytes   = 64 << 20
 	maxBacklogRecords = 50_000
 )
+
+// lookWhenFull is how long reading rests while the inbox is full; a ring for hints comes through.
+const lookWhenFull = 10 * time.Second
 
 // hintsAtOnce bounds what one read by id is asked for; Acme takes 200 ids a call.
 const hintsAtOnce = 400
@@ -51,7 +56,17 @@ func (l *fetchLane) step(ctx context.Context) (bool, error) {
 }
 
 // tail notices when the first sync is complete without the deliver lane having had the last word: an account may be empty.
-func (l *fetchLane) tail(ctx context.Context) error { return l.noticeComplete(ctx) }
+// It rings for what waits for delivery once more: an attempt before this one may have ended between its commit and its ring.
+func (l *fetchLane) tail(ctx context.Context) error {
+	b, err := l.Inbox.Backlog(ctx, l.fence.Tenant)
+	if err != nil {
+		return err
+	}
+	if b.Records > 0 {
+		l.wake(ctx, acmesync.Deliver)
+	}
+	return l.noticeComplete(ctx)
+}
 
 // judgeIf passes a failure of Acme's to the table; with none there is nothing to decide.
 func (l *fetchLane) judgeIf(ctx context.Context, stream acmesync.Stream, err error) error {
@@ -134,6 +149,10 @@ func (l *fetchLane) inboxFull(ctx context.Context) (bool, error) {
 		high = 2
 	}
 	l.full = b.Bytes > maxBacklogBytes/high || b.Records > maxBacklogRecords/high
+	l.notBefore = 0
+	if l.full {
+		l.notBefore = lookWhenFull
+	}
 	return l.full, nil
 }
 

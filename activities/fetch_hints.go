@@ -22,7 +22,7 @@ func (l *fetchLane) hints(ctx context.Context) (bool, error) {
 	if err != nil || len(hints) == 0 {
 		return false, err
 	}
-	leave, err := l.Gate.enter(ctx, l.fence.Tenant, acmesync.Live)
+	leave, err := l.enter(ctx, acmesync.Live)
 	if err != nil {
 		return false, err
 	}
@@ -63,9 +63,10 @@ func (l *fetchLane) readHints(ctx context.Context, stream acmesync.Stream, hints
 func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids []string, byID map[string][]acmesync.Hint) error {
 	batch, err := l.batchGet(ctx, stream, ids)
 	if err == nil {
-		return l.settleHints(ctx, stream, batch, byID)
+		l.failedAlone = 0
+		return l.settleHints(ctx, stream, ids, batch, byID)
 	}
-	if f := sortFailure(err); !f.sick || !l.healthy(ctx) {
+	if !l.oneIsAtFault(ctx, err) {
 		return err
 	}
 	if len(ids) > 1 {
@@ -73,6 +74,9 @@ func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids [
 			return err
 		}
 		return l.readBatch(ctx, stream, ids[len(ids)/2:], byID)
+	}
+	if l.failedAlone++; l.failedAlone > 1 {
+		return err // two in a row, alone, are no longer a matter of one record
 	}
 	l.log.Error("a record makes Acme fail; it is parked", "stream", stream, "acme_id", ids[0])
 	var ended []acmesync.EndedHint
@@ -90,9 +94,19 @@ func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids [
 
 // Suspicion needs more than one failure, and a record alone more than a batch.
 const (
-	batchTries = 3
-	aloneTries = 5
+	batchTries     = 3
+	aloneTries     = 5
+	suspicionPause = 500 * time.Millisecond // grows with each try: a short weakness of Acme's is not a record's fault
 )
+
+// oneIsAtFault tells a record that Acme fails on or refuses from an Acme that fails.
+func (l *fetchLane) oneIsAtFault(ctx context.Context, err error) bool {
+	f := sortFailure(err)
+	if f.dependency == acmesync.DependsOnAcme && f.kind == acmesync.Rejected {
+		return true
+	}
+	return f.sick && l.healthy(ctx)
+}
 
 func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []string) (acme.Batch, error) {
 	tries := batchTries
@@ -108,14 +122,14 @@ func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []
 		if err == nil || try == tries || !errors.As(err, &fromAcme) || !fromAcme.Sick || fromAcme.Code == acme.CodeTimeout {
 			return batch, err
 		}
-		if err := l.pause(ctx, time.Duration(try)*100*time.Millisecond); err != nil {
+		if err := l.pause(ctx, time.Duration(try)*suspicionPause); err != nil {
 			return acme.Batch{}, err
 		}
 	}
 }
 
 // settleHints ends the hints that this read satisfied and puts the others off.
-func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, batch acme.Batch, byID map[string][]acmesync.Hint) error {
+func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, ids []string, batch acme.Batch, byID map[string][]acmesync.Hint) error {
 	contacts, err := l.contactsOf(ctx, stream, batch.Items)
 	if err != nil {
 		return err
@@ -127,7 +141,32 @@ func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, bat
 	if err := l.settleMissing(ctx, &r, stream, batch.Missing, byID); err != nil {
 		return err
 	}
+	settleUnnamed(&r, ids, batch, byID)
 	return l.commit(ctx, r)
+}
+
+// settleUnnamed: a record that came without a usable id is neither found nor missing. It is parked as it came; its hint is
+// tried a few times more and then ends with it.
+func settleUnnamed(r *acmesync.Fetched, ids []string, batch acme.Batch, byID map[string][]acmesync.Hint) {
+	named := make(map[string]bool, len(ids))
+	for _, item := range batch.Items {
+		named[item.ID] = true
+	}
+	for _, id := range batch.Missing {
+		named[id] = true
+	}
+	for _, id := range ids {
+		if named[id] {
+			continue
+		}
+		for _, h := range byID[id] {
+			if h.Tries < len(hintAgain) {
+				r.Later = append(r.Later, acmesync.LaterHint{Envelope: h.Envelope, After: hintAgain[h.Tries]})
+				continue
+			}
+			r.Ended = append(r.Ended, acmesync.EndedHint{Envelope: h.Envelope, Column: acmesync.CountParked, Outcome: acmesync.Unreadable})
+		}
+	}
 }
 
 // settleFound: a hint that names a version is satisfied by that version or a newer one only.

@@ -26,14 +26,14 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if !p.Backfilled {
 		priority = acmesync.Backfill
 	}
-	leave, err := l.Gate.enter(ctx, l.fence.Tenant, priority)
+	if err := l.budget.take(ctx, l.attempt, priority == acmesync.Live); err != nil {
+		return err
+	}
+	leave, err := l.enter(ctx, priority)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	if err := l.budget.take(ctx, l.attempt, priority == acmesync.Live); err != nil {
-		return err
-	}
 	answer, err := l.acme.List(ctx, acme.Resource(p.Stream), l.query(p))
 	if err != nil {
 		return l.pageFailed(ctx, p, err)
@@ -105,7 +105,7 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 	}
 	if !next.Walking {
 		next.Backfilled = true
-		if next.WatermarkAt == nil { // an empty account: nothing before this moment will be missed
+		if next.WatermarkAt == nil && !answer.Date.IsZero() { // an empty account: nothing before this moment will be missed
 			next.WatermarkAt = &latest
 		}
 	}
@@ -239,29 +239,20 @@ func (l *fetchLane) narrow(ctx context.Context, p acmesync.Position, err error) 
 }
 
 // stepOver finds the moment of the record Acme cannot answer, by asking for one record from ever closer moments on, and
-// parks the range there. Acme's times have milliseconds: records of the very same one are in the range too.
+// moves the watermark past it. What is parked is everything from the old watermark on: a retry reads all of it again. Where no
+// later record can be read either it is not one record's fault, and the stream is held.
 func (l *fetchLane) stepOver(ctx context.Context, p acmesync.Position, cause error) error {
-	var low time.Time // fails
+	low := time.Unix(0, 0) // fails
 	if p.WatermarkAt != nil {
 		low = *p.WatermarkAt
 	}
-	account, err := l.readsFrom(ctx, p.Stream, time.Now().Add(time.Hour)) // nothing is there: it must succeed
-	if err != nil {
-		return err
-	}
-	if !account {
-		return cause
-	}
-	high := time.Now().Add(time.Hour)
-	if low.IsZero() {
-		low = time.Unix(0, 0)
-	}
+	from, high := low, time.Now().Add(time.Hour)
 	for high.Sub(low) > time.Millisecond {
 		middle := low.Add(high.Sub(low) / 2).Truncate(time.Millisecond)
 		if !middle.After(low) {
 			break
 		}
-		good, err := l.readsFrom(ctx, p.Stream, middle)
+		_, good, err := l.readsFrom(ctx, p.Stream, middle)
 		if err != nil {
 			return err
 		}
@@ -271,25 +262,43 @@ func (l *fetchLane) stepOver(ctx context.Context, p acmesync.Position, cause err
 			low = middle
 		}
 	}
+	later, good, err := l.readsFrom(ctx, p.Stream, high)
+	if err != nil {
+		return err
+	}
+	if !good || later == 0 {
+		return cause
+	}
 	p.WatermarkAt, p.WatermarkID = &high, ""
 	p.Cursor, p.Walking, p.PollAfter, p.PageFailures = "", false, 0, 0
-	l.log.Error("a record makes Acme fail; its range is parked", "stream", p.Stream, "from", low)
+	l.log.Error("a record makes Acme fail; its range is parked", "stream", p.Stream, "at", low)
 	return l.commit(ctx, acmesync.Fetched{Position: &p, Parked: []acmesync.ParkedRecord{{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RangePrefix + low.UTC().Format(time.RFC3339Nano)},
+		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RangePrefix + from.UTC().Format(time.RFC3339Nano)},
 		Fault: acmesync.Fault{Code: acmesync.SourceError, Field: "list",
 			Message: "Acme fails whenever a record changed at this moment is in the list. Ask Acme's support, then retry."},
 	}}})
 }
 
-// readsFrom asks for one record from a moment on. The page's own limit of one makes the answer cheap.
-func (l *fetchLane) readsFrom(ctx context.Context, stream acmesync.Stream, from time.Time) (bool, error) {
-	if err := l.budget.take(ctx, l.attempt, true); err != nil {
-		return false, err
+// readsFrom asks for one record from a moment on, and answers how many came. A failure counts only when it repeats beside
+// an Acme that answers something else: one slip would send the search past good records.
+func (l *fetchLane) readsFrom(ctx context.Context, stream acmesync.Stream, from time.Time) (records int, good bool, err error) {
+	for try := 1; ; try++ {
+		if err := l.budget.take(ctx, l.attempt, true); err != nil {
+			return 0, false, err
+		}
+		answer, err := l.acme.List(ctx, acme.Resource(stream), acme.ListQuery{UpdatedSince: from, Limit: 1, IncludeDeleted: true})
+		if err == nil {
+			return len(answer.Items), true, nil
+		}
+		var fromAcme *acme.Error
+		if !errors.As(err, &fromAcme) || !fromAcme.Sick || !l.healthy(ctx) {
+			return 0, false, err
+		}
+		if try == failuresBeforeNarrowing {
+			return 0, false, nil
+		}
+		if err := l.pause(ctx, narrowPause/4); err != nil {
+			return 0, false, err
+		}
 	}
-	_, err := l.acme.List(ctx, acme.Resource(stream), acme.ListQuery{UpdatedSince: from, Limit: 1, IncludeDeleted: true})
-	var fromAcme *acme.Error
-	if errors.As(err, &fromAcme) && fromAcme.Sick {
-		return false, nil
-	}
-	return err == nil, err
 }

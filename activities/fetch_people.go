@@ -56,17 +56,36 @@ func (l *fetchLane) readContacts(ctx context.Context, ids []string) ([]acmesync.
 	var people []acmesync.Person
 	for len(ids) > 0 {
 		n := min(len(ids), batchSize)
-		if err := l.budget.take(ctx, l.attempt, true); err != nil {
-			return nil, err
-		}
-		batch, err := l.acme.BatchGet(ctx, acme.Contacts, ids[:n])
+		found, err := l.readContactBatch(ctx, ids[:n])
 		if err != nil {
 			return nil, err
 		}
-		people = append(people, l.peopleOf(batch.Items)...)
+		people = append(people, found...)
 		ids = ids[n:]
 	}
 	return people, nil
+}
+
+// readContactBatch halves a batch that a healthy Acme fails on or refuses. One contact that cannot be had alone is left out:
+// its events are delivered without it, and the next page that names it asks again.
+func (l *fetchLane) readContactBatch(ctx context.Context, ids []string) ([]acmesync.Person, error) {
+	batch, err := l.batchGet(ctx, acmesync.Contacts, ids)
+	if err == nil {
+		return l.peopleOf(batch.Items), nil
+	}
+	if !l.oneIsAtFault(ctx, err) {
+		return nil, err
+	}
+	if len(ids) == 1 {
+		l.log.Warn("a contact cannot be had; its events go without it", "contact_id", ids[0])
+		return nil, nil
+	}
+	first, err := l.readContactBatch(ctx, ids[:len(ids)/2])
+	if err != nil {
+		return nil, err
+	}
+	second, err := l.readContactBatch(ctx, ids[len(ids)/2:])
+	return append(first, second...), err
 }
 
 // peopleOf makes people of contacts. One that cannot be read is left out: events are delivered without it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"acmesync"
 )
@@ -64,8 +65,8 @@ func (q *queue) drop(t acmesync.TenantID, turn chan struct{}) bool {
 	return true
 }
 
-// enter waits for a permit; the answer gives it back.
-func (g *Gate) enter(ctx context.Context, t acmesync.TenantID, p acmesync.Priority) (leave func(), err error) {
+// enter waits for a permit, with a sign of life every few seconds; the answer gives the permit back.
+func (g *Gate) enter(ctx context.Context, t acmesync.TenantID, p acmesync.Priority, alive func()) (leave func(), err error) {
 	g.mu.Lock()
 	if g.free > 0 {
 		g.free--
@@ -75,19 +76,28 @@ func (g *Gate) enter(ctx context.Context, t acmesync.TenantID, p acmesync.Priori
 	turn := make(chan struct{})
 	g.queues[p].push(t, turn)
 	g.mu.Unlock()
-	select {
-	case <-turn:
-		return g.leave, nil
-	case <-ctx.Done():
-		g.mu.Lock()
-		waited := g.queues[p].drop(t, turn)
-		g.mu.Unlock()
-		if !waited { // the permit came at the same moment
-			g.leave()
+	ticker := time.NewTicker(signOfLife)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-turn:
+			return g.leave, nil
+		case <-ticker.C:
+			alive()
+		case <-ctx.Done():
+			g.mu.Lock()
+			waited := g.queues[p].drop(t, turn)
+			g.mu.Unlock()
+			if !waited { // the permit came at the same moment
+				g.leave()
+			}
+			return nil, ctx.Err()
 		}
-		return nil, ctx.Err()
 	}
 }
+
+// signOfLife is how often a lane that waits for its turn says that it lives.
+const signOfLife = 5 * time.Second
 
 func (g *Gate) leave() {
 	g.mu.Lock()

@@ -27,7 +27,7 @@ func newQueued(permits int) *queued {
 func (q *queued) enter(ctx context.Context, t acmesync.TenantID, p acmesync.Priority, name string) (leave func()) {
 	go1 := make(chan struct{})
 	go func() {
-		out, err := q.gate.enter(ctx, t, p)
+		out, err := q.gate.enter(ctx, t, p, func() {})
 		if err != nil {
 			q.order <- name + " gave up"
 			return
@@ -151,7 +151,7 @@ func TestGate(t *testing.T) {
 					ctx, cancel = context.WithCancel(t.Context())
 				}
 				defer cancel()
-				leave, err := g.enter(ctx, acmesync.TenantID(rune('a'+n%5)), acmesync.Priority(n%2))
+				leave, err := g.enter(ctx, acmesync.TenantID(rune('a'+n%5)), acmesync.Priority(n%2), func() {})
 				if err != nil {
 					return
 				}

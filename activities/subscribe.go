@@ -33,6 +33,10 @@ func (l *fetchLane) subscribe(ctx context.Context) error {
 	}
 	url := l.PublicURL + "/hooks/acme/" + l.connection.HookEndpoint
 	made, err := l.acme.Subscribe(ctx, url, []string{"*"})
+	if acme.KindOf(err) == acme.KindRejected || acme.KindOf(err) == acme.KindConflict {
+		l.log.Error("Acme refuses a webhook subscription; polls go on without", "error", err)
+		return l.Cleanups.CommitSubscription(ctx, l.fence, "", "", lookAgain)
+	}
 	if err != nil {
 		return err
 	}

@@ -35,13 +35,14 @@ func (a *Activities) SweepAll(ctx context.Context) (SweepResult, error) {
 	if err != nil {
 		return r, err
 	}
+	var failures []error
 	for _, o := range overdue {
 		activity.RecordHeartbeat(ctx, r)
-		if err := a.sweepTenant(ctx, o, &r); err != nil {
-			return r, err
+		if err := a.sweepTenant(ctx, o, &r); err != nil { // one tenant's own fault must not stop the others
+			failures = append(failures, fmt.Errorf("sweep %s: %w", o.Tenant, err))
 		}
 	}
-	return r, a.startMissing(ctx, &r)
+	return r, errors.Join(append(failures, a.startMissing(ctx, &r))...)
 }
 
 func (a *Activities) sweepTenant(ctx context.Context, o acmesync.Overdue, r *SweepResult) error {

@@ -137,19 +137,21 @@ func setTenant(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, set, 
 const lockLanes = `SELECT 1 FROM lanes WHERE tenant = $1 ORDER BY lane, shard FOR UPDATE`
 
 // beginGeneration makes every stream start from the beginning and refuses what an earlier
-// activation left waiting. The ledger stays: what both sides agree on is not written again.
+// activation left waiting. The ledger stays: what both sides agree on is not written again. So do people, and with them how
+// far changes of contacts were read.
 func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	for _, q := range []string{
 		`UPDATE envelopes SET ended_at = now(), outcome = '` + string(acmesync.EndedGeneration) + `', done = records - duplicate - superseded - parked
 			WHERE tenant = $1 AND ended_at IS NULL`,
-		`DELETE FROM positions WHERE tenant = $1`,
+		`DELETE FROM positions WHERE tenant = $1 AND stream <> 'contacts'`,
 		`DELETE FROM holds WHERE tenant = $1`,
 		`DELETE FROM cleanups WHERE tenant = $1 AND kind = 'remove_events'`,
 		`INSERT INTO positions (tenant, connection, stream, generation, backfilled_at, watermark_at)
 			SELECT t.tenant, c.connection, s.stream, t.generation,
 				CASE WHEN s.stream = 'contacts' THEN now() END, CASE WHEN s.stream = 'contacts' THEN now() - interval '1 hour' END
 			FROM tenants t JOIN connections c USING (tenant), (VALUES ('appointments'), ('touchpoints'), ('contacts')) s (stream)
-			WHERE t.tenant = $1`,
+			WHERE t.tenant = $1
+			ON CONFLICT (tenant, connection, stream) DO UPDATE SET generation = excluded.generation, cursor = '', walking = false, due_at = now()`,
 		`UPDATE connections SET subscription_due = now(), users_read_at = NULL, app_users_read_at = NULL WHERE tenant = $1`,
 		lockLanes,
 		`UPDATE lanes SET due_at = now(), marked_at = NULL WHERE tenant = $1`,
@@ -224,12 +226,13 @@ func walkAgain(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acm
 }
 
 // RequireReauth notes that one side refuses the credentials; it answers whether this was news.
-func (db *DB) RequireReauth(ctx context.Context, tenant acmesync.TenantID, reason string) (bool, error) {
+// An attempt that an epoch has passed is not believed: it may hold credentials that were replaced since.
+func (db *DB) RequireReauth(ctx context.Context, f acmesync.Fence, reason string) (bool, error) {
 	var news bool
-	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		res, err := tx.ExecContext(ctx, `
 			UPDATE tenants SET state = 'needs_reauth', state_since = now(), state_reason = $2, epoch = epoch + 1, version = version + 1
-			WHERE tenant = $1 AND state IN ('starting', 'active')`, tenant, reason)
+			WHERE tenant = $1 AND state IN ('starting', 'active') AND epoch = $3`, f.Tenant, reason, f.Epoch)
 		if err != nil {
 			return err
 		}
@@ -237,10 +240,10 @@ func (db *DB) RequireReauth(ctx context.Context, tenant acmesync.TenantID, reaso
 		if news = n > 0; err != nil || !news {
 			return err
 		}
-		return auditTx(ctx, tx, tenant, "acmesync", "needs_reauth", "", reason)
+		return auditTx(ctx, tx, f.Tenant, "acmesync", "needs_reauth", "", reason)
 	})
 	if err != nil {
-		return false, fmt.Errorf("ask %s for new credentials: %w", tenant, err)
+		return false, fmt.Errorf("ask %s for new credentials: %w", f.Tenant, err)
 	}
 	return news, nil
 }

@@ -51,7 +51,7 @@ func TestCommandTable(t *testing.T) {
 				before, err := d.Tenant(ctx, id)
 				require.NoError(t, err)
 				rows := dump(t, d, id)
-				becomes := ""
+				var becomes string
 				after, err := d.Apply(ctx, id, acmesync.Command{ID: "c", Name: command, Actor: "anna", Reason: "because"})
 				var conflict *acmesync.Conflict
 				switch {
@@ -261,10 +261,12 @@ func TestCommands(t *testing.T) {
 	})
 	t.Run("a tenant waits for credentials once, and goes on where it was", func(t *testing.T) {
 		activated(t, d, "reauth")
-		news, err := d.RequireReauth(ctx, "reauth", "Acme refuses the API key")
+		fence, err := d.BeginLane(ctx, "reauth", acmesync.Fetch)
+		require.NoError(t, err)
+		news, err := d.RequireReauth(ctx, fence, "Acme refuses the API key")
 		require.NoError(t, err)
 		require.True(t, news)
-		news, err = d.RequireReauth(ctx, "reauth", "again")
+		news, err = d.RequireReauth(ctx, fence, "again")
 		require.NoError(t, err)
 		require.False(t, news)
 		tenant, err := d.Tenant(ctx, "reauth")

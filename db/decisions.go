@@ -16,6 +16,10 @@ import (
 func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
 	var n int
 	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) error {
+		// The tenant before the review, as page commits lock them: a decision may have to raise the epoch.
+		if _, err := tx.ExecContext(ctx, `SELECT 1 FROM tenants WHERE tenant = $1 FOR UPDATE`, tenant); err != nil {
+			return err
+		}
 		r, err := lockReview(ctx, tx, tenant, fingerprint)
 		if err != nil {
 			return err
@@ -107,6 +111,10 @@ func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, st
 			UPDATE positions SET cursor = '', walking = false, due_at = now(), page_limit = 0, page_failures = 0,
 				watermark_at = least(watermark_at, $3::timestamptz - interval '1 millisecond'), watermark_id = ''
 			WHERE tenant = $1 AND stream = $2 AND watermark_at IS NOT NULL`, tenant, stream, from); err != nil {
+			return nil, fmt.Errorf("go back to a range: %w", err)
+		}
+		// A page that is being read would put its own position over this one: it ends first.
+		if _, err := tx.ExecContext(ctx, `UPDATE tenants SET epoch = epoch + 1 WHERE tenant = $1`, tenant); err != nil {
 			return nil, fmt.Errorf("go back to a range: %w", err)
 		}
 		if _, err := tx.ExecContext(ctx, `

@@ -56,6 +56,10 @@ func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c ac
 		if err := db.putSecret(ctx, tx, tenant, "app_token", c.AppToken); err != nil {
 			return err
 		}
+		// Attempts that hold the old ones end at their next page.
+		if _, err := tx.ExecContext(ctx, `UPDATE tenants SET epoch = epoch + 1, version = version + 1 WHERE tenant = $1`, tenant); err != nil {
+			return fmt.Errorf("raise the epoch: %w", err)
+		}
 		return auditTx(ctx, tx, tenant, actor, "set_credentials", "", "")
 	})
 }

@@ -103,8 +103,9 @@ func (i *intake) work() {
 		for _, w := range batch {
 			close(w.done)
 		}
+		// Duplicates ring too: the answer to the first may have been lost after its commit. A mark that is set is not set twice.
 		for _, w := range batch {
-			if w.err == nil && w.status == db.HookNew && isWork(w.delivery) {
+			if w.err == nil && w.status != db.HookGone && isWork(w.delivery) {
 				i.stored(w.delivery)
 			}
 		}
