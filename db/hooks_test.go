@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"acmesync"
 	"acmesync/db"
@@ -159,6 +160,22 @@ func TestStoreHooks(t *testing.T) {
 		require.Equal(t, db.Endpoint{Tenant: "paused", Connection: acmesync.MainConnection, State: acmesync.Starting}, e)
 		_, err = d.Endpoint(ctx, "nobody")
 		require.ErrorIs(t, err, acmesync.ErrNotFound)
+	})
+	t.Run("a hook waits for nobody who changes the connection, and two batches never for each other", func(t *testing.T) {
+		activated(t, d, "busy")
+		hook := delivery("busy", "b", event("busy"))
+		changing := d.Super.MustBegin()
+		_, err := changing.Exec(`SELECT 1 FROM connections WHERE tenant = 'busy' FOR UPDATE`)
+		require.NoError(t, err)
+		defer func() { _ = changing.Rollback() }()
+		bounded, cancel := context.WithTimeout(ctx, 5*time.Second)
+		defer cancel()
+		got, err := d.StoreHooks(bounded, []db.HookDelivery{hook})
+		require.NoError(t, err, "when webhooks were last seen is noted with the next one")
+		require.Equal(t, []db.HookStatus{db.HookNew}, got)
+		require.NoError(t, changing.Rollback())
+		store(t, delivery("busy", "c", event("busy")))
+		require.True(t, scalar[bool](t, d, `SELECT hook_seen_at IS NOT NULL FROM connections WHERE tenant = 'busy'`))
 	})
 	for _, command := range []acmesync.CommandName{acmesync.Deactivate, acmesync.Activate} {
 		t.Run("no hook slips in behind "+string(command), func(t *testing.T) {

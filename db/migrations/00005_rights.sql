@@ -81,10 +81,14 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
       AS e (delivery, id, kind, stream, acme_id, version, outcome, body, key_id)
     JOIN new ON new.n = e.delivery
   ), seen AS (
-    -- At most every ten minutes: the row is shared by all deliveries of the tenant.
-    UPDATE connections c SET hook_seen_at = now() FROM new
-    WHERE c.tenant = new.tenant AND c.connection = new.connection
-      AND coalesce(c.hook_seen_at, '-infinity') < now() - interval '10 minutes'
+    -- At most every ten minutes: the row is shared by all deliveries of the tenant. Nobody waits for it: the next one notes it.
+    UPDATE connections c SET hook_seen_at = now() FROM (
+      SELECT o.tenant, o.connection FROM connections o
+      WHERE (o.tenant, o.connection) IN (SELECT new.tenant, new.connection FROM new)
+        AND coalesce(o.hook_seen_at, '-infinity') < now() - interval '10 minutes'
+      FOR NO KEY UPDATE SKIP LOCKED
+    ) s
+    WHERE c.tenant = s.tenant AND c.connection = s.connection
   )
   SELECT d.n, CASE WHEN d.generation IS NULL THEN 'gone' WHEN new.n IS NOT NULL THEN 'new' ELSE 'duplicate' END
   FROM delivered d LEFT JOIN new USING (n)
