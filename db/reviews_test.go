@@ -199,7 +199,7 @@ func TestSettlingWhileParking(t *testing.T) {
 	f := begin(t, d, "race", acmesync.Deliver)
 	park(t, d, f, endMissingOf("0")...)
 	reopened := 0
-	for round := range 150 {
+	for round := range 80 {
 		closed(t, d, f, "retried", "0", "1")
 		var all sync.WaitGroup
 		all.Go(func() {

@@ -88,7 +88,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			return err
 		},
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	var all sync.WaitGroup
 	for name, do := range work {
