@@ -147,7 +147,7 @@ func (at *attempt) linger(ctx context.Context) (bool, error) {
 	if err := at.Lanes.Alive(ctx, at.fence); err != nil {
 		return false, err
 	}
-	return at.Looker.await(ctx, at.key(at.fence.Lane), quietFor)
+	return at.Looker.await(ctx, at.key(at.fence.Lane))
 }
 
 func (at *attempt) key(l acmesync.Lane) acmesync.LaneKey {

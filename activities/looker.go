@@ -25,8 +25,8 @@ type Finder interface {
 
 const lookEvery = 20 * time.Millisecond
 
-// await returns true as soon as the lane has work, false when that took longer than d.
-func (l *Looker) await(ctx context.Context, lane acmesync.LaneKey, d time.Duration) (bool, error) {
+// await returns true as soon as the lane has work, false when a second has been quiet.
+func (l *Looker) await(ctx context.Context, lane acmesync.LaneKey) (bool, error) {
 	found := make(chan struct{})
 	l.mu.Lock()
 	if l.waiting == nil {
@@ -45,7 +45,7 @@ func (l *Looker) await(ctx context.Context, lane acmesync.LaneKey, d time.Durati
 		}
 		l.mu.Unlock()
 	}()
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(quietFor)
 	defer timer.Stop()
 	select {
 	case <-found:

@@ -69,7 +69,7 @@ func TestLooker(t *testing.T) {
 	await := func(t *testing.T, l *Looker, k acmesync.LaneKey) (found bool, took time.Duration) {
 		t.Helper()
 		began := time.Now()
-		found, err := l.await(t.Context(), k, time.Second)
+		found, err := l.await(t.Context(), k)
 		require.NoError(t, err)
 		return found, time.Since(began)
 	}
@@ -90,7 +90,7 @@ func TestLooker(t *testing.T) {
 		time.AfterFunc(5*time.Millisecond, func() { l.Nudge(alpha) })
 		other := make(chan bool, 1)
 		go func() {
-			found, _ := l.await(t.Context(), beta, time.Second)
+			found, _ := l.await(t.Context(), beta)
 			other <- found
 		}()
 		found, took := await(t, l, alpha)
@@ -106,7 +106,7 @@ func TestLooker(t *testing.T) {
 	story("all that linger share one look", func(t *testing.T, f *finder, l *Looker) {
 		var all sync.WaitGroup
 		for _, k := range []acmesync.LaneKey{alpha, beta} {
-			all.Go(func() { _, _ = l.await(t.Context(), k, time.Second) })
+			all.Go(func() { _, _ = l.await(t.Context(), k) })
 		}
 		all.Wait()
 		require.LessOrEqual(t, f.looks(), int(time.Second/lookEvery)+1)
@@ -140,7 +140,7 @@ func TestLooker(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(30*time.Millisecond, cancel)
 		began := time.Now()
-		_, err := l.await(ctx, alpha, time.Second)
+		_, err := l.await(ctx, alpha)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, 30*time.Millisecond, time.Since(began))
 		time.Sleep(time.Minute)
@@ -151,7 +151,7 @@ func TestLooker(t *testing.T) {
 	story("of two attempts that linger for one lane the newer one is told, the older is let go in its time", func(t *testing.T, _ *finder, l *Looker) {
 		older := make(chan bool, 1)
 		go func() {
-			found, _ := l.await(t.Context(), alpha, time.Second)
+			found, _ := l.await(t.Context(), alpha)
 			older <- found
 		}()
 		synctest.Wait()

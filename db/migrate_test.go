@@ -14,6 +14,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 	"github.com/stretchr/testify/require"
 )
 
@@ -203,7 +204,7 @@ func TestUnavailable(t *testing.T) {
 	}
 	t.Run("a full, read-only, stopping or interrupted Postgres is unavailable", func(t *testing.T) {
 		for _, code := range []string{"53100", "53300", "25006", "57P01", "57P03", "08006", "58030", "57014"} {
-			require.True(t, db.Unavailable(&pq.Error{Code: pq.ErrorCode(code)}), code)
+			require.True(t, db.Unavailable(&pq.Error{Code: pqerror.Code(code)}), code)
 		}
 		require.True(t, db.Unavailable(of(`SET statement_timeout = '1ms'; SELECT pg_sleep(1)`)))
 		require.True(t, db.Unavailable(context.DeadlineExceeded))
