@@ -85,7 +85,6 @@ func temporalPID() int {
 
 // memory is a process's resident memory over time, in MB.
 type memory struct {
-	mu      sync.Mutex
 	samples []float64
 	stop    chan struct{}
 	done    sync.WaitGroup

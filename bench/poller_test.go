@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,8 +24,6 @@ type poller struct {
 	*bare
 	secret  string
 	address string
-
-	mu      sync.Mutex
 	tenants map[string]*bareTenant
 }
 
