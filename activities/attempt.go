@@ -49,6 +49,7 @@ type attempt struct {
 	result LaneResult
 	// notBefore puts the next attempt off although something is due: the inbox is full.
 	notBefore time.Duration
+	notices   notices
 }
 
 // lane is what an attempt repeats: one page's worth of work, and whether there was any.
@@ -71,6 +72,7 @@ func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync
 		return LaneResult{}, err
 	}
 	err = at.loop(ctx, l)
+	at.tellReviews(ctx, true)
 	switch {
 	case errors.Is(err, acmesync.ErrFenced):
 		return LaneResult{Due: true, Wait: fencedAgain}, nil
@@ -114,6 +116,7 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 		if err != nil {
 			return err
 		}
+		at.tellReviews(ctx, false)
 		if worked {
 			continue
 		}
@@ -127,6 +130,7 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 		if found {
 			continue
 		}
+		at.tellReviews(ctx, true)
 		// Clear, commit, look once more: whoever brought work before the clearing sees no reason to ring.
 		if err := at.Lanes.ClearMark(ctx, at.fence); err != nil {
 			return err

@@ -25,8 +25,8 @@ func (r *round) settle(ctx context.Context) error {
 	if len(r.commit.Hints) > 0 {
 		r.wake(ctx, acmesync.Fetch)
 	}
-	r.noticeReviews(ctx, r.commit.Parked)
-	r.noticeClosed(ctx)
+	r.notices.parked(r.commit.Parked)
+	r.noticeClosed()
 	return nil
 }
 
@@ -76,21 +76,16 @@ func (r *round) link(c *candidate) {
 // retryRest is when the rest of a partial answer is tried again.
 const retryRest = 2 * time.Second
 
-// noticeClosed tells reviews that records of theirs are parked no longer, or by another review now.
-func (r *round) noticeClosed(ctx context.Context) {
-	told := map[string]bool{}
+// noticeClosed has reviews told that records of theirs are parked no longer, or by another review now.
+func (r *round) noticeClosed() {
 	for _, c := range r.candidates {
 		if !c.known || c.entry.State != acmesync.Parked {
 			continue
 		}
 		fingerprint := acmesync.Fingerprint(c.key.Stream, c.entry.Code, c.entry.Field)
 		moved := c.fault != nil && acmesync.Fingerprint(c.key.Stream, c.fault.Code, c.fault.Field) != fingerprint
-		if told[fingerprint] || (c.ends != done && !moved) {
-			continue
-		}
-		told[fingerprint] = true
-		if err := r.Doorbell.NoticeReview(ctx, r.fence.Tenant, fingerprint); err != nil {
-			r.log.Warn("a review was not noticed", "fingerprint", fingerprint, "error", err)
+		if c.ends == done || moved {
+			r.notices.add(fingerprint)
 		}
 	}
 }

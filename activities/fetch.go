@@ -168,7 +168,7 @@ func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
 		l.Looker.Nudge(l.key(acmesync.Deliver))
 		l.wake(ctx, acmesync.Deliver)
 	}
-	l.noticeReviews(ctx, r.Parked)
+	l.notices.parked(r.Parked)
 	return nil
 }
 
@@ -181,21 +181,6 @@ func (at *attempt) wake(ctx context.Context, other acmesync.Lane) {
 	}
 	if err != nil {
 		at.log.Warn("the ring got lost", "lane", other, "error", err)
-	}
-}
-
-// noticeReviews tells the workflows of the reviews that records were parked into, once per fingerprint.
-func (at *attempt) noticeReviews(ctx context.Context, parked []acmesync.ParkedRecord) {
-	told := map[string]bool{}
-	for _, r := range parked {
-		fingerprint := acmesync.Fingerprint(r.Key.Stream, r.Fault.Code, r.Fault.Field)
-		if told[fingerprint] {
-			continue
-		}
-		told[fingerprint] = true
-		if err := at.Doorbell.NoticeReview(ctx, at.fence.Tenant, fingerprint); err != nil {
-			at.log.Warn("a review was not noticed", "fingerprint", fingerprint, "error", err)
-		}
 	}
 }
 
