@@ -24,7 +24,7 @@ func (r *round) compare(ctx context.Context) error {
 			entries[acmesync.Key{Stream: stream, AcmeID: id}] = e
 		}
 	}
-	hashes, err := r.contactHashes(ctx)
+	hashes, err := r.contactHashes(ctx, len(entries) == 0)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,20 @@ func (r *round) contactIDs(which func(*candidate) bool) []string {
 	return ids
 }
 
-func (r *round) contactHashes(ctx context.Context) (map[string]string, error) {
-	ids := r.contactIDs(func(c *candidate) bool { return c.ends == unsettled })
-	return r.People.ContactHashes(ctx, r.fence, ids)
+// contactHashes says who is behind the contacts that records name. Where all records are new each is going to be mapped: then
+// its people are opened right here instead of being looked up twice.
+func (r *round) contactHashes(ctx context.Context, allNew bool) (map[string]string, error) {
+	if !allNew {
+		ids := r.contactIDs(func(c *candidate) bool { return c.ends == unsettled })
+		return r.People.ContactHashes(ctx, r.fence, ids)
+	}
+	people, err := r.openContacts(ctx, func(c *candidate) bool { return c.ends == unsettled })
+	if err != nil {
+		return nil, err
+	}
+	hashes := make(map[string]string, len(people))
+	for id, p := range people {
+		hashes[id] = p.Hash
+	}
+	return hashes, nil
 }

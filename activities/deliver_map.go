@@ -12,8 +12,10 @@ import (
 
 // mapAll makes of each candidate what it comes to: an event to write, one to remove, a fact, a skip or a fault.
 func (r *round) mapAll(ctx context.Context) error {
-	if err := r.openContacts(ctx); err != nil {
-		return err
+	if r.contacts == nil {
+		if _, err := r.openContacts(ctx, func(c *candidate) bool { return c.ends == unsettled && !c.item.Deleted }); err != nil {
+			return err
+		}
 	}
 	settings := mapping.Settings{Region: r.connection.Region, TimeZone: r.connection.TimeZone}
 	for _, c := range r.candidates {
@@ -129,18 +131,17 @@ func (r *round) fail(c *candidate, f acmesync.Fault) {
 	r.noFact(c)
 }
 
-// openContacts opens the people of the appointments that are to be mapped.
-func (r *round) openContacts(ctx context.Context) error {
-	ids := r.contactIDs(func(c *candidate) bool { return c.ends == unsettled && !c.item.Deleted })
-	people, err := r.People.Contacts(ctx, r.fence, ids)
+// openContacts opens the people that appointments name.
+func (r *round) openContacts(ctx context.Context, which func(*candidate) bool) (map[string]acmesync.Person, error) {
+	people, err := r.People.Contacts(ctx, r.fence, r.contactIDs(which))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.contacts = make(map[string]acme.Contact, len(people))
 	for id, p := range people {
 		if r.contacts[id], err = acme.DecodeContact(p.Body); err != nil {
-			return fmt.Errorf("open a contact: %w", err)
+			return nil, fmt.Errorf("open a contact: %w", err)
 		}
 	}
-	return nil
+	return people, nil
 }
