@@ -15,45 +15,58 @@ func parkedBody(id string) place { return place{table: "parked", column: "body",
 // park keeps records that failed for a reason of their own, each with the review that owns it. It locks the review's row,
 // as closing does: a review closes only where no open record is left, and parking into a resolved one opens it again.
 func (db *DB) park(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, records []acmesync.ParkedRecord) error {
-	for _, r := range records {
-		fingerprint := acmesync.Fingerprint(r.Key.Stream, r.Fault.Code, r.Fault.Field)
-		kind := acmesync.RecordsReview
+	if len(records) == 0 {
+		return nil
+	}
+	n := len(records)
+	streams, ids, fingerprints, codes := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	fields, messages, bodyIDs, keyIDs := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	kinds, versions, bodies := make([]string, n), make([]int64, n), make([][]byte, n)
+	for i, r := range records {
+		streams[i], ids[i], codes[i], fields[i] = string(r.Key.Stream), r.Key.AcmeID, string(r.Fault.Code), r.Fault.Field
+		fingerprints[i], messages[i], versions[i] = acmesync.Fingerprint(r.Key.Stream, r.Fault.Code, r.Fault.Field), r.Fault.Message, r.Version
+		kinds[i] = string(acmesync.RecordsReview)
 		if r.Fault.Code == acmesync.StreamBlocked {
-			kind = acmesync.BlockedReview
+			kinds[i] = string(acmesync.BlockedReview)
 		}
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO reviews AS r (tenant, fingerprint, connection, kind, stream, code, field, state)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 'open')
-			ON CONFLICT (tenant, fingerprint) DO UPDATE SET
-				state = CASE WHEN r.state = 'resolved' THEN 'reopened' ELSE r.state END,
-				state_since = CASE WHEN r.state = 'resolved' THEN now() ELSE r.state_since END,
-				noticed_at = CASE WHEN r.state = 'resolved' THEN NULL ELSE r.noticed_at END`,
-			f.Tenant, fingerprint, f.Connection, kind, r.Key.Stream, r.Fault.Code, r.Fault.Field); err != nil {
-			return fmt.Errorf("open a review: %w", err)
-		}
-		bodyID, err := newEnvelopeID()
-		if err != nil {
+		var err error
+		if bodyIDs[i], err = newEnvelopeID(); err != nil {
 			return err
 		}
-		var sealed []byte
-		var keyID string
-		if r.Body != nil {
-			if sealed, keyID, err = db.sealBody(ctx, f.Tenant, parkedBody(bodyID), r.Body); err != nil {
-				return err
-			}
+		if r.Body == nil {
+			continue
 		}
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO parked AS p (tenant, connection, stream, acme_id, fingerprint, code, field, message, version, body_id, body, key_id)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-			ON CONFLICT (tenant, connection, stream, acme_id) DO UPDATE SET fingerprint = excluded.fingerprint, code = excluded.code,
-				field = excluded.field, message = excluded.message, version = excluded.version, body_id = excluded.body_id,
-				body = excluded.body, key_id = excluded.key_id, tries = p.tries + 1, parked_at = now(),
-				closed_at = NULL, closed_how = '', closed_by = '', reason = ''
-			WHERE NOT (p.acme_id LIKE 'raw:%' AND p.closed_how = 'discarded')`, // the very same bytes, given up by a person
-			f.Tenant, f.Connection, r.Key.Stream, r.Key.AcmeID, fingerprint, r.Fault.Code, r.Fault.Field, r.Fault.Message, r.Version,
-			bodyID, sealed, keyID); err != nil {
-			return fmt.Errorf("park a record: %w", err)
+		if bodies[i], keyIDs[i], err = db.sealBody(ctx, f.Tenant, parkedBody(bodyIDs[i]), r.Body); err != nil {
+			return err
 		}
+	}
+	if _, err := tx.ExecContext(ctx, `
+		INSERT INTO reviews AS r (tenant, fingerprint, connection, kind, stream, code, field, state)
+		SELECT DISTINCT ON (u.fingerprint) $1, u.fingerprint, $2, u.kind, u.stream, u.code, u.field, 'open'
+		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS u (fingerprint, kind, stream, code, field)
+		ORDER BY u.fingerprint
+		ON CONFLICT (tenant, fingerprint) DO UPDATE SET
+			state = CASE WHEN r.state = 'resolved' THEN 'reopened' ELSE r.state END,
+			state_since = CASE WHEN r.state = 'resolved' THEN now() ELSE r.state_since END,
+			noticed_at = CASE WHEN r.state = 'resolved' THEN NULL ELSE r.noticed_at END`,
+		f.Tenant, f.Connection, pq.Array(fingerprints), pq.Array(kinds), pq.Array(streams), pq.Array(codes), pq.Array(fields)); err != nil {
+		return fmt.Errorf("open reviews: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, `
+		INSERT INTO parked AS p (tenant, connection, stream, acme_id, fingerprint, code, field, message, version, body_id, body, key_id)
+		SELECT DISTINCT ON (u.stream, u.id) $1, $2, u.stream, u.id, u.fingerprint, u.code, u.field, u.message, u.version, u.body_id,
+			CASE WHEN u.key <> '' THEN u.body END, u.key
+		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[], $10::uuid[], $11::bytea[], $12::text[])
+			WITH ORDINALITY AS u (stream, id, fingerprint, code, field, message, version, body_id, body, key, n)
+		ORDER BY u.stream, u.id, u.n DESC
+		ON CONFLICT (tenant, connection, stream, acme_id) DO UPDATE SET fingerprint = excluded.fingerprint, code = excluded.code,
+			field = excluded.field, message = excluded.message, version = excluded.version, body_id = excluded.body_id,
+			body = excluded.body, key_id = excluded.key_id, tries = p.tries + 1, parked_at = now(),
+			closed_at = NULL, closed_how = '', closed_by = '', reason = ''
+		WHERE NOT (p.acme_id LIKE 'raw:%' AND p.closed_how = 'discarded')`, // the very same bytes, given up by a person
+		f.Tenant, f.Connection, pq.Array(streams), pq.Array(ids), pq.Array(fingerprints), pq.Array(codes), pq.Array(fields),
+		pq.Array(messages), pq.Array(versions), pq.Array(bodyIDs), pq.ByteaArray(bodies), pq.Array(keyIDs)); err != nil {
+		return fmt.Errorf("park records: %w", err)
 	}
 	return nil
 }
