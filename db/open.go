@@ -32,7 +32,7 @@ func Open(ctx context.Context, databaseURL string, vault *Vault) (*DB, error) {
 		return nil, err
 	}
 	conn.SetMaxOpenConns(40)
-	conn.SetMaxIdleConns(20)
+	conn.SetMaxIdleConns(40)
 	conn.SetConnMaxIdleTime(5 * time.Minute)
 	db := &DB{sql: conn, vault: vault}
 	if err := db.refuseStrongRole(ctx); err != nil {
