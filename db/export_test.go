@@ -112,3 +112,6 @@ func (c explainConn) explain(ctx context.Context, query string, args []driver.Na
 	c.plans.plans = append(c.plans.plans, query+"\n"+plan.String())
 	return nil
 }
+
+// Raw answers the connections themselves.
+func Raw(db *DB) *sqlx.DB { return db.sql }

@@ -62,7 +62,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		keyID  string
 	}
 	var rows []row
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	err := db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}

@@ -87,13 +87,13 @@ func (db *DB) RaiseToken(ctx context.Context, f acmesync.Fence, above int64) err
 
 // Alive checks the fence between pages while an attempt has nothing to commit.
 func (db *DB) Alive(ctx context.Context, f acmesync.Fence) error {
-	return db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error { return checkFence(ctx, tx, f) })
+	return db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error { return checkFence(ctx, tx, f) })
 }
 
 // ClearMark says that the attempt has found nothing for a while. The caller looks once more after it: work committed
 // before this statement is seen by that look, work committed after it finds the mark clear and rings.
 func (db *DB) ClearMark(ctx context.Context, f acmesync.Fence) error {
-	return db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+	return db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}

@@ -51,9 +51,13 @@ func connect(ctx context.Context, databaseURL string) (*sqlx.DB, error) {
 	q := u.Query()
 	q.Set("binary_parameters", "yes")
 	u.RawQuery = q.Encode()
-	conn, err := sqlx.ConnectContext(ctx, "postgres", u.String())
+	connector, err := pq.NewConnector(u.String())
 	if err != nil {
-		return nil, fmt.Errorf("connect to Postgres at %s: %w", u.Host, err)
+		return nil, fmt.Errorf("read the database URL for %s: %w", u.Host, err)
+	}
+	conn := sqlx.NewDb(sql.OpenDB(statements{connector}), "postgres")
+	if err := conn.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("connect to Postgres at %s: %w", u.Host, err), conn.Close())
 	}
 	return conn, nil
 }
@@ -97,7 +101,12 @@ func (db *DB) refuseStrongRole(ctx context.Context) error {
 
 // in runs do in one transaction that sees the given tenant only.
 func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	return db.inWith(ctx, nil, tenant, do)
+	return db.inWith(ctx, nil, setTenantLocal, tenant, do)
+}
+
+// inLazily is like in, but its commit may be flushed to disk a moment later: for what is found out again where it got lost.
+func (db *DB) inLazily(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	return db.inWith(ctx, nil, setTenantLocal+`, set_config('synchronous_commit', 'off', true)`, tenant, do)
 }
 
 // inSealing runs do in one transaction that may seal bodies or secrets. The tenant's keys are in memory before it begins:
@@ -111,16 +120,21 @@ func (db *DB) inSealing(ctx context.Context, tenant acmesync.TenantID, do func(*
 
 // snapshot runs do in one read-only transaction whose statements all see the same moment.
 func (db *DB) snapshot(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, tenant, do)
+	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, setTenantLocal, tenant, do)
 }
 
-func (db *DB) inWith(ctx context.Context, o *sql.TxOptions, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+// setTenantLocal names the tenant until the transaction's end. Without statistics a look at 2,000 keys seems dear enough to be
+// compiled first, which takes many times as long as the look; and a plan made for the very values at hand is no better than
+// the one that is kept, but is made anew each time.
+const setTenantLocal = `SELECT set_config('acmesync.tenant', $1, true), set_config('jit', 'off', true),
+	set_config('plan_cache_mode', 'force_generic_plan', true)`
+
+func (db *DB) inWith(ctx context.Context, o *sql.TxOptions, settings string, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
 	if db.actAs != "" {
 		tenant = db.actAs
 	}
 	return db.transact(ctx, o, func(tx *sqlx.Tx) error {
-		// Without statistics a look at 2,000 keys seems dear enough to be compiled first, which takes many times as long as the look.
-		if _, err := tx.ExecContext(ctx, `SELECT set_config('acmesync.tenant', $1, true), set_config('jit', 'off', true)`, tenant); err != nil {
+		if _, err := tx.ExecContext(ctx, settings, tenant); err != nil {
 			return fmt.Errorf("name the tenant: %w", err)
 		}
 		return do(tx)
