@@ -51,8 +51,10 @@ CREATE FUNCTION intake_store(
   delivery_of int[], ids uuid[], kinds text[], streams text[], acme_ids text[], versions bigint[],
   outcomes text[], bodies bytea[], key_ids text[]
 ) RETURNS TABLE (delivery int, status text)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-  WITH alive AS MATERIALIZED (
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY WITH alive AS MATERIALIZED (
     SELECT t.tenant, t.generation FROM tenants t
     WHERE t.state NOT IN ('draft', 'deactivated') AND t.tenant IN (SELECT c.tenant FROM connections c WHERE c.hook_endpoint = ANY (endpoints))
     ORDER BY t.tenant FOR SHARE
@@ -91,15 +93,15 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $
     WHERE c.tenant = s.tenant AND c.connection = s.connection
   )
   SELECT d.n, CASE WHEN d.generation IS NULL THEN 'gone' WHEN new.n IS NOT NULL THEN 'new' ELSE 'duplicate' END
-  FROM delivered d LEFT JOIN new USING (n)
-$$;
+  FROM delivered d LEFT JOIN new USING (n);
+END $$;
 -- +goose StatementEnd
 
 -- Flips the marks of tenants that have just been given work, and says which were flipped: whoever flipped one rings.
 -- A mark older than 30 s without a live attempt was lost on the way and is flipped again.
 -- +goose StatementBegin
 CREATE FUNCTION intake_mark(marked text[], marked_lanes text[]) RETURNS TABLE (tenant text, lane text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY UPDATE lanes l SET marked_at = now()
@@ -128,12 +130,12 @@ $$;
 -- either side, pages for the app.
 -- +goose StatementBegin
 CREATE FUNCTION lanes_with_work(looking text[], looking_lanes text[]) RETURNS TABLE (tenant text, lane text)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, public SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY SELECT l.tenant, l.lane FROM unnest(looking, looking_lanes) AS l (tenant, lane)
   WHERE EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = l.tenant AND e.lane = l.lane AND e.ended_at IS NULL
-    AND e.due_at <= now() AND e.day >= (now() AT TIME ZONE 'UTC')::date - 1)
+    AND e.due_at <= now() AND e.day BETWEEN (now() AT TIME ZONE 'UTC')::date - 1 AND (now() AT TIME ZONE 'UTC')::date + 1)
   AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.tenant = l.tenant AND h.next_at > now()
     AND CASE l.lane WHEN 'deliver' THEN h.dependency = 'app' AND h.stream = '' ELSE h.dependency = 'app' OR h.stream = '' END);
 END $$;
