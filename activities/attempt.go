@@ -50,13 +50,25 @@ type attempt struct {
 	// notBefore puts the next attempt off although something is due: the inbox is full.
 	notBefore time.Duration
 	notices   notices
+	// released are the dependencies whose holds this attempt has ended and not renewed: nobody else writes them.
+	released map[acmesync.Dependency]bool
+	fencedAt time.Time // when the fence was last checked
 }
 
-// lane is what an attempt repeats: one page's worth of work, and whether there was any.
+// lane is what an attempt repeats: one page's worth of work, and what came of it.
 type lane interface {
-	step(ctx context.Context) (worked bool, err error)
+	step(ctx context.Context) (progress, error)
 	tail(ctx context.Context) error
 }
+
+// progress is what a step has come to.
+type progress int
+
+const (
+	idle    progress = iota // there was nothing to do
+	settled                 // all there was is done: what comes now is found by the look that all lanes share
+	busy                    // there may be more
+)
 
 // run drives a lane through an attempt.
 func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync.Lane, open func(*attempt) (lane, error)) (LaneResult, error) {
@@ -101,6 +113,7 @@ func (a *Activities) begin(ctx context.Context, t acmesync.TenantID, name acmesy
 		Activities: a, outside: out, fence: fence, tenant: tenant,
 		log:   log.With(activity.GetLogger(ctx), "tenant_id", t, "lane", name),
 		until: time.Now().Add(timeBox), stop: activity.GetWorkerStopChannel(ctx),
+		released: map[acmesync.Dependency]bool{},
 	}, nil
 }
 
@@ -117,7 +130,7 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 			return err
 		}
 		at.tellReviews(ctx, false)
-		if worked {
+		if worked == busy {
 			continue
 		}
 		if err := l.tail(ctx); err != nil {
@@ -135,7 +148,7 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 		if err := at.Lanes.ClearMark(ctx, at.fence); err != nil {
 			return err
 		}
-		if worked, err = l.step(ctx); err != nil || !worked {
+		if worked, err = l.step(ctx); err != nil || worked == idle {
 			return err
 		}
 	}
@@ -148,10 +161,36 @@ func (at *attempt) enter(ctx context.Context, p acmesync.Priority) (leave func()
 
 // linger waits for more work, at most until a second has been quiet.
 func (at *attempt) linger(ctx context.Context) (bool, error) {
-	if err := at.Lanes.Alive(ctx, at.fence); err != nil {
-		return false, err
+	if time.Since(at.fencedAt) >= lookAtFence {
+		if err := at.Lanes.Alive(ctx, at.fence); err != nil {
+			return false, err
+		}
+		at.fencedAt = time.Now()
 	}
 	return at.Looker.await(ctx, at.key(at.fence.Lane))
+}
+
+// lookAtFence is how old the last check of the fence may be when a lane lingers: each commit checks it anyway.
+const lookAtFence = time.Second
+
+// heldNow lists what is held of the dependency that this lane alone holds and releases.
+func (at *attempt) heldNow(ctx context.Context, d acmesync.Dependency) ([]acmesync.Stream, error) {
+	if at.released[d] {
+		return nil, nil
+	}
+	return at.Holds.HeldNow(ctx, at.fence.Tenant, d)
+}
+
+// release ends the holds on a dependency that has just answered.
+func (at *attempt) release(ctx context.Context, d acmesync.Dependency) error {
+	if at.released[d] {
+		return nil
+	}
+	if err := at.Holds.Release(ctx, at.fence, d); err != nil {
+		return err
+	}
+	at.released[d] = true
+	return nil
 }
 
 func (at *attempt) key(l acmesync.Lane) acmesync.LaneKey {
@@ -207,6 +246,7 @@ func (at *attempt) judge(ctx context.Context, stream acmesync.Stream, err error)
 	case hold, restart, park, vanish: // what is not about one record stops the stream
 	}
 	at.log.Warn("held", "dependency", f.dependency, "stream", stream, "kind", f.kind, "error", f.err)
+	at.released[f.dependency] = false
 	return at.Holds.Hold(ctx, at.fence, acmesync.Hold{
 		Dependency: f.dependency, Stream: stream, Kind: f.kind, Reason: reasonFor(f),
 	}, f.retryAfter)

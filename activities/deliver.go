@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"acmesync"
 	"acmesync/acme"
@@ -27,26 +28,29 @@ type deliverLane struct {
 	staff    mapping.Staff
 	staffIDs map[string]string // Acme's user → hash of what the mapping knows of them
 	stamp    string            // which reading of both sides' users the staff was made of
+	looked   time.Time         // when it was last looked whether the app's users are due
+	counted  bool              // no count is due: all were sent, and no fact has moved since
 }
 
 // One round: what is claimed, written and committed together.
 const (
 	roundRecords = 2000
 	roundBytes   = 4 << 20
+	pagesOfMore  = 20 // envelopes in a round that say that more may be waiting
 )
 
-func (l *deliverLane) step(ctx context.Context) (bool, error) {
+func (l *deliverLane) step(ctx context.Context) (progress, error) {
 	held, err := l.appHeld(ctx)
 	if err != nil || held {
-		return false, err
+		return idle, err
 	}
 	if err := l.refreshStaff(ctx); err != nil {
-		return false, l.judge(ctx, "", err)
+		return idle, l.judge(ctx, "", err)
 	}
 	// The permit comes before the claim: what waits for its turn is neither opened nor counted as tried.
 	leave, err := l.enter(ctx, l.priority)
 	if err != nil {
-		return false, err
+		return idle, err
 	}
 	worked, failed, err := l.claimRound(ctx)
 	leave()
@@ -57,18 +61,22 @@ func (l *deliverLane) step(ctx context.Context) (bool, error) {
 }
 
 // claimRound claims what is due and works it off; failed is the failure of the app that stopped it, for the table to judge.
-func (l *deliverLane) claimRound(ctx context.Context) (worked bool, failed, err error) {
+func (l *deliverLane) claimRound(ctx context.Context) (worked progress, failed, err error) {
 	pages, err := l.Inbox.ClaimPages(ctx, l.fence, roundRecords, roundBytes)
 	if err != nil || len(pages) == 0 {
 		l.priority = acmesync.Live
-		return false, nil, err
+		return idle, nil, err
 	}
 	l.priority = pages[0].Priority
 	if err := l.loadStaff(ctx); err != nil {
-		return false, nil, err
+		return idle, nil, err
+	}
+	worked = busy
+	if l.priority == acmesync.Live && len(pages) < pagesOfMore {
+		worked = settled
 	}
 	failed, err = l.round(ctx, pages)
-	return true, failed, err
+	return worked, failed, err
 }
 
 // tail sends the counts that changed, and notices when the first sync is complete.
@@ -77,25 +85,34 @@ func (l *deliverLane) tail(ctx context.Context) error {
 	if err != nil || held {
 		return err
 	}
-	if err := l.sendCounts(ctx); err != nil {
-		return l.judge(ctx, "", err)
+	if !l.counted {
+		if err := l.sendCounts(ctx); err != nil {
+			return l.judge(ctx, "", err)
+		}
+		l.counted = true
 	}
 	return l.noticeComplete(ctx)
 }
 
 func (l *deliverLane) appHeld(ctx context.Context) (bool, error) {
-	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
+	held, err := l.heldNow(ctx, acmesync.DependsOnApp)
 	l.result.Held = slices.Contains(held, "")
 	return l.result.Held, err
 }
 
 // refreshStaff reads the app's users when they are due.
 func (l *deliverLane) refreshStaff(ctx context.Context) error {
-	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
-	if err != nil || !stale {
-		return err
+	if time.Since(l.looked) < prepareAgain {
+		return nil
 	}
-	return l.readAppUsers(ctx)
+	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
+	if err == nil && stale {
+		err = l.readAppUsers(ctx)
+	}
+	if err == nil {
+		l.looked = time.Now()
+	}
+	return err
 }
 
 func (l *deliverLane) readAppUsers(ctx context.Context) error {

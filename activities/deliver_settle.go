@@ -22,6 +22,8 @@ func (r *round) settle(ctx context.Context) error {
 	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
 		return err
 	}
+	r.fencedAt = time.Now()
+	r.counted = r.counted && len(r.commit.Facts) == 0 && len(r.commit.NoFacts) == 0
 	if len(r.commit.Hints) > 0 {
 		r.wake(ctx, acmesync.Fetch)
 	}

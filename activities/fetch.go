@@ -24,8 +24,15 @@ type fetchLane struct {
 	budget budget
 	// failedAlone counts records that failed alone since anything was read.
 	failedAlone int
-	full        bool // the inbox has reached its bound; reading goes on at half of it
+	full        bool      // the inbox has reached its bound; reading goes on at half of it
+	prepared    time.Time // when what every read depends on was seen to
+	rangAt      time.Time // when it was last looked whether something waits for delivery
 }
+
+const (
+	prepareAgain = time.Second
+	ringAgain    = time.Second
+)
 
 // The bound on what waits for delivery; pages stop at it, hints do not. Half of it lets them go on.
 const (
@@ -39,25 +46,33 @@ const lookWhenFull = 10 * time.Second
 // hintsAtOnce bounds what one read by id is asked for; Acme takes 200 ids a call.
 const hintsAtOnce = 400
 
-func (l *fetchLane) step(ctx context.Context) (bool, error) {
-	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnAcme)
+func (l *fetchLane) step(ctx context.Context) (progress, error) {
+	held, err := l.heldNow(ctx, acmesync.DependsOnAcme)
 	l.result.Held = slices.Contains(held, "")
 	if err != nil || l.result.Held {
-		return false, err
+		return idle, err
 	}
 	if err := l.prepare(ctx); err != nil {
-		return false, l.judge(ctx, "", err)
+		return idle, l.judge(ctx, "", err)
 	}
 	worked, err := l.hints(ctx)
-	if err != nil || worked {
+	if err != nil || worked == busy {
 		return worked, l.judgeIf(ctx, "", err)
 	}
-	return l.nextPage(ctx, held)
+	read, err := l.nextPage(ctx, held)
+	if read {
+		worked = busy
+	}
+	return worked, err
 }
 
 // tail notices when the first sync is complete without the deliver lane having had the last word: an account may be empty.
 // It rings for what waits for delivery once more: an attempt before this one may have ended between its commit and its ring.
 func (l *fetchLane) tail(ctx context.Context) error {
+	if time.Since(l.rangAt) < ringAgain {
+		return l.noticeComplete(ctx)
+	}
+	l.rangAt = time.Now()
 	b, err := l.Inbox.Backlog(ctx, l.fence.Tenant)
 	if err != nil {
 		return err
@@ -78,6 +93,17 @@ func (l *fetchLane) judgeIf(ctx context.Context, stream acmesync.Stream, err err
 
 // prepare sees to what every read depends on: a subscription, and Acme's users.
 func (l *fetchLane) prepare(ctx context.Context) error {
+	if time.Since(l.prepared) < prepareAgain {
+		return nil
+	}
+	if err := l.prepareNow(ctx); err != nil {
+		return err
+	}
+	l.prepared = time.Now()
+	return nil
+}
+
+func (l *fetchLane) prepareNow(ctx context.Context) error {
 	if err := l.subscribe(ctx); err != nil {
 		return err
 	}
@@ -161,6 +187,7 @@ func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
 	if err := l.Inbox.CommitFetched(ctx, l.fence, r); err != nil {
 		return err
 	}
+	l.fencedAt = time.Now()
 	for _, p := range r.Pages {
 		l.result.Read += p.Records
 	}

@@ -13,18 +13,18 @@ import (
 var hintAgain = []time.Duration{2 * time.Second, 10 * time.Second, time.Minute}
 
 // hints reads the records that hints name. While the app is held, hints stay hints: the records would only wait.
-func (l *fetchLane) hints(ctx context.Context) (bool, error) {
-	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
-	if err != nil || len(held) > 0 {
-		return false, err
-	}
+func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 	hints, err := l.Inbox.ClaimHints(ctx, l.fence, hintsAtOnce)
 	if err != nil || len(hints) == 0 {
-		return false, err
+		return idle, err
+	}
+	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
+	if err != nil || len(held) > 0 {
+		return idle, err
 	}
 	leave, err := l.enter(ctx, acmesync.Live)
 	if err != nil {
-		return false, err
+		return idle, err
 	}
 	defer leave()
 	byStream := map[acmesync.Stream][]acmesync.Hint{}
@@ -33,10 +33,14 @@ func (l *fetchLane) hints(ctx context.Context) (bool, error) {
 	}
 	for stream, named := range byStream {
 		if err := l.readHints(ctx, stream, named); err != nil {
-			return true, err
+			return busy, err
 		}
 	}
-	return true, l.Holds.Release(ctx, l.fence, acmesync.DependsOnAcme)
+	worked := busy
+	if len(hints) < hintsAtOnce {
+		worked = settled
+	}
+	return worked, l.release(ctx, acmesync.DependsOnAcme)
 }
 
 // readHints reads one stream's hints by id, at most a batch at a time; several hints of one record are one read.

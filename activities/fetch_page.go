@@ -51,7 +51,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, answer.Items, contacts, &next)); err != nil {
 		return err
 	}
-	return l.Holds.Release(ctx, l.fence, acmesync.DependsOnAcme)
+	return l.release(ctx, acmesync.DependsOnAcme)
 }
 
 func (l *fetchLane) query(p acmesync.Position) acme.ListQuery {
