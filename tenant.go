@@ -59,12 +59,6 @@ type Tenant struct {
 	Version     int64       `json:"-"` // for ETag
 }
 
-// Config is what a customer may choose. The zero value of a field means its default.
-type Config struct {
-	PollSeconds int `json:"poll_seconds,omitempty"` // 5 … 86,400; 0: adaptive, 60 s to 15 min
-	PageSize    int `json:"page_size,omitempty"`    // 1 … 500; 0: 200
-}
-
 // Connection is where a tenant's Acme account and its side of the app are found.
 type Connection struct {
 	Tenant         TenantID

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -150,7 +151,7 @@ func (c *Control) Configure(ctx context.Context, id acmesync.TenantID, version i
 	if checkConfig(after, invalid); invalid.err() != nil {
 		return View{}, invalid
 	}
-	if after != before.Config || version != before.Version {
+	if !reflect.DeepEqual(after, before.Config) || version != before.Version {
 		if err := c.DB.ConfigureAt(ctx, id, version, after, actor); err != nil {
 			return View{}, err
 		}
