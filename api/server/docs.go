@@ -61,7 +61,7 @@ type (
 
 // docsPage lays the description out as one page without any script.
 func docsPage(document *openapi3.T) ([]byte, error) {
-	page, err := template.New("docs").Funcs(template.FuncMap{"paragraphs": paragraphs, "lower": strings.ToLower}).Parse(docsTemplate)
+	page, err := template.New("docs").Funcs(template.FuncMap{"paragraphs": paragraphs, "prose": prose, "lower": strings.ToLower}).Parse(docsTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("read the docs page: %w", err)
 	}
@@ -177,14 +177,22 @@ func exampleOf(s *openapi3.Schema) string {
 	return string(text)
 }
 
-// paragraphs splits at empty lines, and turns the description's `code` and *stress* into HTML's.
+// paragraphs splits at empty lines.
 func paragraphs(text string) []template.HTML {
-	code, stress := regexp.MustCompile("`([^`]+)`"), regexp.MustCompile(`\*([^*]+)\*`)
 	var all []template.HTML
 	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		safe := template.HTMLEscapeString(part)
-		safe = stress.ReplaceAllString(code.ReplaceAllString(safe, "<code>$1</code>"), "<em>$1</em>")
-		all = append(all, template.HTML(safe)) // escaped above
+		all = append(all, prose(part))
 	}
 	return all
+}
+
+var (
+	codeSpan   = regexp.MustCompile("`([^`]+)`")
+	stressSpan = regexp.MustCompile(`\*{1,2}([^*]+)\*{1,2}`)
+)
+
+// prose turns the description's `code` and *stress* into HTML's.
+func prose(text string) template.HTML {
+	safe := template.HTMLEscapeString(text)
+	return template.HTML(stressSpan.ReplaceAllString(codeSpan.ReplaceAllString(safe, "<code>$1</code>"), "<em>$1</em>")) // escaped above
 }

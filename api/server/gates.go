@@ -42,12 +42,14 @@ func usableRequestID(id string) bool {
 	return id != "" && len(id) <= 64 && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") == ""
 }
 
-// observe logs each request by its route, never by its address or body.
+// observe logs each request by its route, never by its address or body. Reads that went well and hooks are of interest to
+// nobody by themselves: they come by the second and would drown what people have asked for.
 func (s *Server) observe(c *gin.Context) {
 	start := time.Now()
 	c.Next()
 	level := zap.InfoLevel
-	if !strings.HasPrefix(c.FullPath(), "/v1/") {
+	wellRead := c.Request.Method == http.MethodGet && c.Writer.Status() < http.StatusBadRequest
+	if wellRead || !strings.HasPrefix(c.FullPath(), "/v1/") {
 		level = zap.DebugLevel
 	}
 	if entry := s.Log.Check(level, "answered"); entry != nil {
@@ -56,8 +58,10 @@ func (s *Server) observe(c *gin.Context) {
 	}
 }
 
+var plainMethod = regexp.MustCompile(`^[A-Z]{1,10}$`)
+
 func knownMethod(method string) string {
-	if regexp.MustCompile(`^[A-Z]{1,10}$`).MatchString(method) {
+	if plainMethod.MatchString(method) {
 		return method
 	}
 	return "other"
