@@ -18,8 +18,7 @@ import (
 	"acmesync/dev/temporal/ready"
 )
 
-// patience is how long the table of addresses waits for the first sync; a tenant that is held must not keep
-// the developer from the pages that say why.
+// patience is how long the balances wait for the first sync; a tenant that is held must not keep them back.
 const patience = 2 * time.Minute
 
 func run(ctx context.Context, args []string) error {
@@ -54,6 +53,7 @@ func run(ctx context.Context, args []string) error {
 		return interrupted(ctx, err)
 	}
 	console.Say("dev", "everything is up after %s", time.Since(began).Round(100*time.Millisecond))
+	console.Plain("\n" + addresses(s) + "\n")
 
 	watch, businesses, err := settle(ctx, s, 2*time.Second)
 	if err != nil {
@@ -70,7 +70,7 @@ func run(ctx context.Context, args []string) error {
 	default:
 		console.Say("dev", "not every tenant is in step after %s; it goes on in the background", patience)
 	}
-	console.Plain("\n" + balances(views) + "\n" + addresses(s) + "\n")
+	console.Plain("\n" + balances(views) + "\n" + addresses(s) + "\n") // again: the first sync may have scrolled it away
 	<-ctx.Done()
 	return nil
 }
