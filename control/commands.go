@@ -81,6 +81,7 @@ func (c *Control) Command(ctx context.Context, id acmesync.TenantID, command acm
 		acmesync.Resume:     workflows.ResumeUpdate,
 		acmesync.SyncNow:    workflows.SyncNowUpdate,
 		acmesync.RetryNow:   workflows.RetryNowUpdate,
+		acmesync.Rewalk:     workflows.BackfillUpdate,
 		acmesync.Deactivate: workflows.DeactivateUpdate,
 	}[command.Name]
 	if !known {

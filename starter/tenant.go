@@ -23,6 +23,7 @@ func (s *session) tenant() *cobra.Command {
 		s.tenantCommand("pause", "Pause the sync until it is resumed", acmesync.Pause),
 		s.tenantCommand("resume", "Resume the sync", acmesync.Resume),
 		s.tenantCommand("sync", "Poll now, and try what is held again", acmesync.SyncNow),
+		s.tenantCommand("backfill", "Read every stream from its beginning again; what is unchanged is not written again", acmesync.Rewalk),
 		s.tenantCommand("deactivate", "End the sync and the subscription", acmesync.Deactivate),
 	)
 	return root

@@ -28,6 +28,10 @@ func (s *Server) sync(c *gin.Context) error {
 	return s.command(c, acmesync.SyncNow, s.Control.Command)
 }
 
+func (s *Server) backfill(c *gin.Context) error {
+	return s.command(c, acmesync.Rewalk, s.Control.Command)
+}
+
 func (s *Server) deactivate(c *gin.Context) error {
 	return s.command(c, acmesync.Deactivate, s.Control.Command)
 }

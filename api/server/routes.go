@@ -34,6 +34,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/tenants/{tenant}/pause", keyHolders, s.pause},
 		{http.MethodPost, "/v1/tenants/{tenant}/resume", keyHolders, s.resume},
 		{http.MethodPost, "/v1/tenants/{tenant}/sync", keyHolders, s.sync},
+		{http.MethodPost, "/v1/tenants/{tenant}/backfill", keyHolders, s.backfill},
 		{http.MethodPost, "/v1/tenants/{tenant}/deactivate", keyHolders, s.deactivate},
 		{http.MethodGet, "/v1/tenants/{tenant}/balance", keyHolders, s.getBalance},
 		{http.MethodGet, "/v1/tenants/{tenant}/holds", keyHolders, s.listHolds},

@@ -180,17 +180,20 @@ func TestCommands(t *testing.T) {
 		require.Equal(t, state, got.json["state"])
 	}
 	step("sync", "", "starting")
+	step("backfill", `{"reason":"a report looked short"}`, "starting")
 	step("pause", `{"reason":"moving offices"}`, "paused")
 	require.Equal(t, "moving offices", b.call(t, http.MethodGet, "/v1/tenants/harbor", "").json["state_reason"])
 	requireProblem(t, b.call(t, http.MethodPost, "/v1/tenants/harbor/pause", ""), http.StatusConflict, "wrong_state")
-	requireProblem(t, b.call(t, http.MethodPost, "/v1/tenants/harbor/sync", ""), http.StatusConflict, "wrong_state")
+	for _, command := range []string{"sync", "backfill"} {
+		requireProblem(t, b.call(t, http.MethodPost, "/v1/tenants/harbor/"+command, ""), http.StatusConflict, "wrong_state")
+	}
 	step("resume", "", "starting")
 	step("deactivate", `{"events":"remove"}`, "deactivated")
 	cleanups, err := b.db.Cleanups(t.Context(), "harbor")
 	require.NoError(t, err)
 	require.Equal(t, []acmesync.Cleanup{{Kind: "remove_events", Target: "all"}}, cleanups)
 	step("activate", "", "starting")
-	for _, noted := range []string{"sync_now harbor", "pause harbor", "resume harbor", "deactivate harbor", "start harbor"} {
+	for _, noted := range []string{"sync_now harbor", "backfill harbor", "pause harbor", "resume harbor", "deactivate harbor", "start harbor"} {
 		require.Eventually(t, b.workflows.has(noted), 5*time.Second, 5*time.Millisecond, noted)
 	}
 }
