@@ -25,6 +25,7 @@ const (
 	UserMissing         Code = "user_missing"
 	OccurredMissing     Code = "occurred_missing"
 	OccurredAfterLogged Code = "occurred_after_logged"
+	MappingFailed       Code = "mapping_failed"    // a rule of the tenant's mapping can't be followed, with the field it fills
 	AppRejected         Code = "app_rejected"      // the app refused it, with the field it named
 	DestinationError    Code = "destination_error" // the app fails on this record alone
 	SourceError         Code = "source_error"      // Acme fails on this record or range alone
