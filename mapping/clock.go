@@ -9,6 +9,7 @@ const (
 	maxTimeText = 64 // bytes; longer is no time
 
 	instantLayout = "2006-01-02T15:04:05Z"
+	wallLayout    = "2006-01-02T15:04:05"
 )
 
 // reading is a time as it was written: what a clock on the wall shows, and how far that clock is
