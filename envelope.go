@@ -55,10 +55,11 @@ type Page struct {
 	Stream   Stream
 	Priority Priority
 	Schema   int
-	Tries    int      // claims before this one that did not end it
-	Records  int      // not counted as ended yet
-	Rest     []string // the records still to do where an answer was partial; nil: all
-	Body     []byte   // the items as one JSON array, or an Order
+	Tries    int       // claims before this one that did not end it
+	Claimed  time.Time // by Postgres's clock
+	Records  int       // not counted as ended yet
+	Rest     []string  // the records still to do where an answer was partial; nil: all
+	Body     []byte    // the items as one JSON array, or an Order
 }
 
 // Order is work that was left for the deliver lane.

@@ -33,6 +33,7 @@ type Activities struct {
 	Looker    *Looker
 
 	outside sync.Map // acmesync.TenantID → *outside
+	rules   sync.Map // acmesync.TenantID → *keptRules
 }
 
 // Tenants is what a tenant is and where its two sides are.

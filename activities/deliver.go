@@ -16,13 +16,15 @@ import (
 // Deliver is the lane that brings the inbox to the app: the only writer to the app and to the ledger.
 func (a *Activities) Deliver(ctx context.Context, in LaneInput) (LaneResult, error) {
 	return a.run(ctx, in.Tenant, acmesync.Deliver, func(at *attempt) (lane, error) {
-		return &deliverLane{attempt: at}, nil
+		rules, err := a.rulesOf(at.tenant, at.connection)
+		return &deliverLane{attempt: at, rules: rules}, err
 	})
 }
 
 // deliverLane is one attempt of the deliver lane.
 type deliverLane struct {
 	*attempt
+	rules    *mapping.Rules
 	priority acmesync.Priority // of the last claim: what the next one waits for its turn as
 	writes   int64             // counts this attempt's requests to the app: the low part of revisions
 	staff    mapping.Staff

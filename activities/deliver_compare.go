@@ -2,10 +2,8 @@ package activities
 
 import (
 	"context"
-	"strconv"
 
 	"acmesync"
-	"acmesync/mapping"
 )
 
 // compare asks two questions of each candidate: is it news, and is a write due?
@@ -61,7 +59,7 @@ func stale(c *candidate) bool {
 // hash covers all a write depends on: the record as it arrived, its people, the rules.
 func (r *round) hash(c *candidate, contacts map[string]string) string {
 	parts := make([][]byte, 0, 4+len(c.item.ContactIDs))
-	parts = append(parts, c.item.Raw, []byte(rulesVersion))
+	parts = append(parts, c.item.Raw, []byte(r.rules.Stamp()))
 	if c.key.Stream == acmesync.Appointments {
 		for _, id := range c.item.ContactIDs {
 			parts = append(parts, []byte(contacts[id]))
@@ -70,8 +68,6 @@ func (r *round) hash(c *candidate, contacts map[string]string) string {
 	parts = append(parts, []byte(r.staffIDs[c.item.OwnerID]))
 	return hashOf(parts...)
 }
-
-var rulesVersion = strconv.Itoa(mapping.RulesVersion)
 
 func (r *round) contactIDs(which func(*candidate) bool) []string {
 	seen := map[string]bool{}

@@ -17,7 +17,6 @@ func (r *round) mapAll(ctx context.Context) error {
 			return err
 		}
 	}
-	settings := mapping.Settings{Region: r.connection.Region, TimeZone: r.connection.TimeZone}
 	for _, c := range r.candidates {
 		if c.ends != unsettled || c.given {
 			continue
@@ -30,7 +29,7 @@ func (r *round) mapAll(ctx context.Context) error {
 			r.tombstone(c)
 			continue
 		}
-		err := r.mapOne(c, settings)
+		err := r.mapOne(c)
 		var skip *mapping.Skip
 		var fault *acmesync.Fault
 		var malformed *acme.Error
@@ -58,7 +57,7 @@ func (r *round) mapAll(ctx context.Context) error {
 }
 
 // mapOne maps one record; a panic is a defect of ours with this record, and the process lives.
-func (r *round) mapOne(c *candidate, s mapping.Settings) (err error) {
+func (r *round) mapOne(c *candidate) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("mapping panicked: %v", p)
@@ -83,13 +82,18 @@ func (r *round) mapOne(c *candidate, s mapping.Settings) (err error) {
 			found = append(found, contact)
 		}
 	}
-	event, err := mapping.Appointment(a, found, r.staff, s)
+	event, err := r.rules.Appointment(a, found, r.staff, r.occasion(c))
 	if err != nil {
 		return err
 	}
 	event.ExternalID = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID)
 	c.event = &event
 	return nil
+}
+
+// occasion tells the mapping what it has to know beside the record.
+func (r *round) occasion(c *candidate) mapping.Occasion {
+	return mapping.Occasion{Now: r.pages[0].Claimed, Delivered: c.entry.Steps >= acmesync.StepWritten}
 }
 
 // maxRecord bounds one record.
@@ -100,7 +104,7 @@ func (r *round) mapTouchpoint(c *candidate) error {
 	if err != nil {
 		return err
 	}
-	fact, err := mapping.Touchpoint(t, r.staff)
+	fact, err := r.rules.Touchpoint(t, r.staff, r.occasion(c))
 	if err != nil {
 		return err
 	}

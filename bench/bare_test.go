@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"acmesync"
 	"acmesync/acme"
@@ -55,7 +56,7 @@ type bareTenant struct {
 	id       string
 	acme     *acme.Client
 	app      *app.Client
-	settings mapping.Settings
+	rules    *mapping.Rules
 	staff    mapping.Staff
 	contacts map[string]acme.Contact
 	fresh    []acme.Item // contacts read and not stored yet
@@ -76,7 +77,7 @@ func (t *bareTenant) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.settings = mapping.Settings{Region: of.Region, TimeZone: of.TimeZone}
+	t.rules, _ = mapping.Compile(acmesync.Config{}, mapping.Settings{Region: of.Region, TimeZone: of.TimeZone})
 	list, err := t.acme.List(ctx, acme.Users, acme.ListQuery{})
 	if err != nil {
 		return err
@@ -203,7 +204,7 @@ func (t *bareTenant) mapOne(item acme.Item) (event app.Event, state, code string
 			people = append(people, c)
 		}
 	}
-	event, err = mapping.Appointment(a, people, t.staff, t.settings)
+	event, err = t.rules.Appointment(a, people, t.staff, mapping.Occasion{Now: time.Now()})
 	var skip *mapping.Skip
 	var fault *acmesync.Fault
 	switch {

@@ -74,7 +74,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 			WITH claimed AS (
 				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named+` RETURNING e.*
 			)
-			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id
+			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id, now()
 			FROM claimed ORDER BY priority, id`, f.Tenant, pq.Array(days), pq.Array(ids))
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		for found.Next() {
 			var r row
 			if err := found.Scan(&r.Envelope.Day, &r.Envelope.ID, &r.Kind, &r.Way, &r.Stream, &r.Priority, &r.Schema, &r.Tries,
-				&r.Records, pq.Array(&r.Rest), &r.sealed, &r.keyID); err != nil {
+				&r.Records, pq.Array(&r.Rest), &r.sealed, &r.keyID, &r.Claimed); err != nil {
 				return err
 			}
 			rows = append(rows, r)

@@ -18,13 +18,9 @@ const (
 	privateTitle = "Busy"
 )
 
-// Appointment maps one appointment to an event without ExternalID and Revision, which the caller sets.
-// The contacts are those that were found, in the order of contact_ids, merges already followed.
-// Errors are *Skip or *acmesync.Fault.
-//
-// A canceled appointment is kept and marked, as are completed ones and those nobody came to. A private one
+// appointment is the built-in mapping. A canceled appointment is kept and marked, as are completed ones and those nobody came to. A private one
 // shows that the time is taken, and whether it was canceled, but nothing else.
-func Appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, s Settings) (app.Event, error) {
+func appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, s Settings) (app.Event, error) {
 	owner, err := ownerOf(a, staff)
 	if err != nil {
 		return app.Event{}, err

@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"acmesync"
 	"acmesync/acme"
-	"acmesync/mapping"
 )
 
 func BenchmarkAppointment(b *testing.B) {
@@ -17,10 +17,10 @@ func BenchmarkAppointment(b *testing.B) {
 		End:   &acme.Moment{DateTime: "2026-06-01T10:30:00", TimeZone: "America/New_York"}, Location: "Room 1",
 	}
 	contacts := []acme.Contact{{ID: "con_1", Name: "Ann Lee", Emails: []string{"ann.lee@mail.example"}, Phones: []string{"(212) 555-0123"}}}
-	who, s := staff(), settings()
+	who, rules := staff(), compiled(b, acmesync.Config{}, settings())
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := mapping.Appointment(a, contacts, who, s)
+		_, err := rules.Appointment(a, contacts, who, occasion())
 		require.NoError(b, err)
 	}
 }
@@ -28,10 +28,10 @@ func BenchmarkAppointment(b *testing.B) {
 func BenchmarkTouchpoint(b *testing.B) {
 	at := time.Date(2026, 6, 1, 10, 0, 0, 0, time.UTC)
 	p := acme.Touchpoint{ID: "tpt_1", Channel: acme.Call, Direction: acme.Inbound, UserID: "usr_1", OccurredAt: &at, LoggedAt: at}
-	who := staff()
+	who, rules := staff(), compiled(b, acmesync.Config{}, settings())
 	b.ReportAllocs()
 	for b.Loop() {
-		_, err := mapping.Touchpoint(p, who)
+		_, err := rules.Touchpoint(p, who, occasion())
 		require.NoError(b, err)
 	}
 }

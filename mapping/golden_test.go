@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,6 +30,9 @@ type given struct {
 	AppUsers    []app.User      `json:"app_users,omitempty"`
 	Region      string          `json:"region,omitempty"`
 	TimeZone    *string         `json:"time_zone,omitempty"`
+	Config      acmesync.Config `json:"config,omitzero"`
+	Now         *time.Time      `json:"now,omitempty"`
+	Delivered   bool            `json:"delivered,omitempty"`
 }
 
 // outcome is what became of it: exactly one of the four.
@@ -91,14 +95,6 @@ func read(t *testing.T, path string) given {
 func mapped(t *testing.T, g given) outcome {
 	t.Helper()
 	staff := mapping.NewStaff(orDefault(g.AcmeUsers, acmeUsers()), orDefault(g.AppUsers, appUsers()))
-	if g.Touchpoint != nil {
-		p, err := acme.DecodeTouchpoint(g.Touchpoint)
-		require.NoError(t, err)
-		fact, err := mapping.Touchpoint(p, staff)
-		return settle(t, outcome{Fact: &fact}, err)
-	}
-	a, err := acme.DecodeAppointment(g.Appointment)
-	require.NoError(t, err)
 	s := settings()
 	if g.Region != "" {
 		s.Region = g.Region
@@ -106,7 +102,20 @@ func mapped(t *testing.T, g given) outcome {
 	if g.TimeZone != nil {
 		s.TimeZone = *g.TimeZone
 	}
-	event, err := mapping.Appointment(a, g.Contacts, staff, s)
+	rules := compiled(t, g.Config, s)
+	on := mapping.Occasion{Now: ordinaryNow, Delivered: g.Delivered}
+	if g.Now != nil {
+		on.Now = *g.Now
+	}
+	if g.Touchpoint != nil {
+		p, err := acme.DecodeTouchpoint(g.Touchpoint)
+		require.NoError(t, err)
+		fact, err := rules.Touchpoint(p, staff, on)
+		return settle(t, outcome{Fact: &fact}, err)
+	}
+	a, err := acme.DecodeAppointment(g.Appointment)
+	require.NoError(t, err)
+	event, err := rules.Appointment(a, g.Contacts, staff, on)
 	return settle(t, outcome{Event: &event}, err)
 }
 

@@ -25,8 +25,9 @@ func TestAnyAppointment(t *testing.T) {
 		a, contacts := anyAppointment(t), rapid.SliceOfN(rapid.Custom(anyContact), 0, 5).Draw(t, "contacts")
 		s := mapping.Settings{Region: rapid.SampledFrom([]string{"", "US", "CH", "xx"}).Draw(t, "region"), TimeZone: anyZone(t)}
 
-		got, err := mapping.Appointment(a, contacts, staff(), s)
-		again, errAgain := mapping.Appointment(a, contacts, staff(), s)
+		rules := compiled(t, acmesync.Config{}, s)
+		got, err := rules.Appointment(a, contacts, staff(), occasion())
+		again, errAgain := rules.Appointment(a, contacts, staff(), occasion())
 		require.Equal(t, got, again)
 		require.Equal(t, err, errAgain)
 		if err != nil {
@@ -105,8 +106,9 @@ func TestAnyTouchpoint(t *testing.T) {
 			OccurredAt:  rapid.Ptr(rapid.Custom(anyInstant), true).Draw(t, "occurred"),
 			LoggedAt:    anyInstant(t),
 		}
-		got, err := mapping.Touchpoint(p, staff())
-		again, errAgain := mapping.Touchpoint(p, staff())
+		rules := compiled(t, acmesync.Config{}, settings())
+		got, err := rules.Touchpoint(p, staff(), occasion())
+		again, errAgain := rules.Touchpoint(p, staff(), occasion())
 		require.Equal(t, got, again)
 		require.Equal(t, err, errAgain)
 		if err != nil {
@@ -151,7 +153,7 @@ func instant(t *rapid.T, start acme.Moment) time.Time {
 	a := acme.Appointment{
 		Status: acme.Scheduled, OwnerID: "usr_1", Start: &start, End: &acme.Moment{DateTime: "2101-01-01T00:00:00Z"},
 	}
-	e, err := mapping.Appointment(a, nil, staff(), settings())
+	e, err := compiled(t, acmesync.Config{}, settings()).Appointment(a, nil, staff(), occasion())
 	require.NoError(t, err)
 	at, err := time.Parse(layout, e.Start.DateTime)
 	require.NoError(t, err)
@@ -240,7 +242,7 @@ func TestLongContentsStayShort(t *testing.T) {
 		Status: acme.Scheduled, OwnerID: "usr_1", NotesHTML: long,
 		Start: &acme.Moment{Date: "2026-06-01"}, End: &acme.Moment{Date: "2026-06-02"},
 	}
-	e, err := mapping.Appointment(a, nil, staff(), settings())
+	e, err := compiled(t, acmesync.Config{}, settings()).Appointment(a, nil, staff(), occasion())
 	require.NoError(t, err)
 	require.LessOrEqual(t, utf8.RuneCountInString(e.Description), 20_000)
 	require.Greater(t, utf8.RuneCountInString(e.Description), 19_000)

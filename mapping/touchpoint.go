@@ -16,10 +16,8 @@ const (
 	bounced = "bounced"
 )
 
-// Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in
-// that user's zone (in UTC where the app names no valid one), by which channel and direction.
-// Forwarded mail counts. Errors are *Skip or *acmesync.Fault.
-func Touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
+// touchpoint is the built-in mapping. Forwarded mail counts.
+func touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
 	if err := countable(t); err != nil {
 		return acmesync.Fact{}, err
 	}

@@ -1,6 +1,12 @@
 package mapping_test
 
 import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"acmesync"
 	"acmesync/acme"
 	"acmesync/app"
 	"acmesync/mapping"
@@ -24,5 +30,19 @@ func appUsers() []app.User {
 }
 
 func staff() mapping.Staff { return mapping.NewStaff(acmeUsers(), appUsers()) }
+
+// ordinaryNow is when the tests' records are mapped.
+var ordinaryNow = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+func occasion() mapping.Occasion { return mapping.Occasion{Now: ordinaryNow} }
+
+func compiled(t require.TestingT, c acmesync.Config, s mapping.Settings) *mapping.Rules {
+	if h, ok := t.(testing.TB); ok {
+		h.Helper()
+	}
+	rules, problems := mapping.Compile(c, s)
+	require.Empty(t, problems)
+	return rules
+}
 
 func settings() mapping.Settings { return mapping.Settings{Region: "US", TimeZone: "America/New_York"} }
