@@ -52,7 +52,8 @@ func TestClaimPages(t *testing.T) {
 		require.Equal(t, want, named(pages))
 		first := pages[0]
 		require.Equal(t, acmesync.Page{Envelope: first.Envelope, Kind: acmesync.PageEnvelope, Way: acmesync.ByPoll, Stream: acmesync.Touchpoints, Priority: acmesync.Live,
-			Schema: acmesync.EnvelopeSchema, Records: 2, Body: []byte(`["l00","x"]`)}, first)
+			Schema: acmesync.EnvelopeSchema, Records: 2, Claimed: first.Claimed, Body: []byte(`["l00","x"]`)}, first)
+		require.WithinDuration(t, time.Now(), first.Claimed, time.Minute)
 	})
 	t.Run("a claim stops at the number of records", func(t *testing.T) {
 		activated(t, d, "records")
