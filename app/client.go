@@ -34,11 +34,12 @@ type Client struct {
 
 // call is one request.
 type call struct {
-	op   string
-	path string // below the base, escaped, with its query
-	body []byte // nil: a GET
-	want int    // the one status that is an answer
-	one  bool   // the path names one thing: a 404 says it is gone, else that this is not the app
+	op     string
+	method string // empty: GET, or POST with a body
+	path   string // below the base, escaped, with its query
+	body   []byte // nil: a GET
+	want   int    // the one status that is an answer
+	one    bool   // the path names one thing: a 404 says it is gone, else that this is not the app
 }
 
 // do makes one request and decodes the wanted answer into out.
@@ -60,6 +61,9 @@ func (c *Client) do(ctx context.Context, in call, out any) error {
 	if res.StatusCode != in.want {
 		body, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorBytes))
 		return refused(in, res, body, c.Token)
+	}
+	if out == nil {
+		return nil
 	}
 	body, err := c.read(res)
 	if err != nil {
@@ -83,6 +87,9 @@ func (c *Client) request(ctx context.Context, in call) (*http.Request, error) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if in.body != nil {
 		method, body = http.MethodPost, bytes.NewReader(in.body)
+	}
+	if in.method != "" {
+		method = in.method
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.BaseURL, "/")+in.path, body)
 	if err != nil {

@@ -43,12 +43,13 @@ const (
 	OutcomeNoShow    = "no_show"
 )
 
-// Event is a calendar entry written by an integration.
+// Event is a calendar entry as an integration writes it.
 type Event struct {
-	ExternalID    string     `json:"external_id"` // unique in the workspace, at most 200 bytes
-	Revision      int64      `json:"revision"`    // 1 … 2^53-1; a lower one than the app holds is refused
-	OwnerID       string     `json:"owner_id"`    // User.ID
-	Title         string     `json:"title"`       // at most 500 runes
+	ExternalID    string     `json:"external_id"`          // unique in the workspace, at most 200 bytes
+	Revision      int64      `json:"revision"`             // 1 … 2^53-1; a lower one than the app holds is refused
+	IfVersion     int64      `json:"if_version,omitempty"` // write only while the event is at this version; 0: whatever it is
+	OwnerID       string     `json:"owner_id"`             // User.ID
+	Title         string     `json:"title"`                // at most 500 runes
 	Description   string     `json:"description,omitempty"`
 	Start         Moment     `json:"start"`
 	End           Moment     `json:"end"` // exclusive
@@ -64,6 +65,7 @@ type Event struct {
 type EventRef struct {
 	ExternalID string `json:"external_id"`
 	Revision   int64  `json:"revision"`
+	IfVersion  int64  `json:"if_version,omitempty"`
 }
 
 // Count is the absolute number of touch-points of a user on a day in the user's zone.
@@ -84,8 +86,9 @@ const (
 	Updated   ResultStatus = "updated"
 	Unchanged ResultStatus = "unchanged" // same revision or same content: nothing to do
 	Deleted   ResultStatus = "deleted"
-	Absent    ResultStatus = "absent" // delete of an event the app does not have
-	Stale     ResultStatus = "stale"  // lower revision than the app's; Revision is the app's own
+	Absent    ResultStatus = "absent"   // delete of an event the app does not have
+	Stale     ResultStatus = "stale"    // lower revision than the app's; Revision is the app's own
+	Conflict  ResultStatus = "conflict" // not at if_version any more; Version is where it is
 	Rejected  ResultStatus = "rejected"
 	Failed    ResultStatus = "failed" // the app could not do this item now; again later
 )
@@ -96,6 +99,7 @@ type Result struct {
 	Status     ResultStatus `json:"status"`
 	ID         string       `json:"id,omitempty"`       // the app's own event id
 	Revision   int64        `json:"revision,omitempty"` // the revision the app now holds
+	Version    int64        `json:"version,omitempty"`  // of the event, as the list of changes counts
 	Code       string       `json:"code,omitempty"`     // rejected, failed: machine-readable
 	Field      string       `json:"field,omitempty"`
 	Message    string       `json:"message,omitempty"`

@@ -27,6 +27,7 @@ func AppendEvent(b []byte, e *Event) []byte {
 	b = appendField(b, `{"external_id":`, e.ExternalID)
 	b = append(b, `,"revision":`...)
 	b = strconv.AppendInt(b, e.Revision, 10)
+	b = appendVersion(b, e.IfVersion)
 	b = appendField(b, `,"owner_id":`, e.OwnerID)
 	b = appendField(b, `,"title":`, e.Title)
 	b = appendOptional(b, `,"description":`, e.Description)
@@ -72,7 +73,15 @@ func appendEventRef(b []byte, r *EventRef) []byte {
 	b = appendField(b, `{"external_id":`, r.ExternalID)
 	b = append(b, `,"revision":`...)
 	b = strconv.AppendInt(b, r.Revision, 10)
+	b = appendVersion(b, r.IfVersion)
 	return append(b, '}')
+}
+
+func appendVersion(b []byte, version int64) []byte {
+	if version == 0 {
+		return b
+	}
+	return strconv.AppendInt(append(b, `,"if_version":`...), version, 10)
 }
 
 // AppendCount appends c as JSON.

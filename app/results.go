@@ -46,6 +46,8 @@ func (r *reader) field(to *Result) {
 		to.ID = r.text()
 	case "revision":
 		to.Revision = r.number()
+	case "version":
+		to.Version = r.number()
 	case "code":
 		to.Code = r.text()
 	case "field":

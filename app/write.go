@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 )
@@ -28,6 +29,16 @@ func (c *Client) SetCounts(ctx context.Context, counts []Count) ([]Result, error
 	body = appendList(body, "counts", counts, AppendCount)
 	return c.write(ctx, "set counts", "/v1/touchpoint-counts:bulkSet", body, len(counts),
 		func(int) string { return "" })
+}
+
+// LinkEvents gives up to MaxItems events an external id and returns their results in the same order.
+func (c *Client) LinkEvents(ctx context.Context, links []EventLink) ([]Result, error) {
+	body, err := json.Marshal(map[string][]EventLink{"links": links})
+	if err != nil {
+		return nil, &Error{Kind: KindRejected, Op: "link events", Code: CodeBadRequest, Err: err}
+	}
+	return c.write(ctx, "link events", "/v1/events:bulkLink", body, len(links),
+		func(i int) string { return links[i].ExternalID })
 }
 
 // resultList is the answer of a bulk write of so many items.
@@ -63,7 +74,7 @@ func (c *Client) write(ctx context.Context, op, path string, body []byte, n int,
 
 func (s ResultStatus) known() bool {
 	switch s {
-	case Created, Updated, Unchanged, Deleted, Absent, Stale, Rejected, Failed:
+	case Created, Updated, Unchanged, Deleted, Absent, Stale, Conflict, Rejected, Failed:
 		return true
 	}
 	return false

@@ -23,6 +23,14 @@ type Target struct {
 	BaseURL string
 	Token   string
 	HTTP    *http.Client // nil: one of the suite's own
+	Person  Person       // nil: what concerns people's own changes is skipped
+}
+
+// Person changes the workspace's calendar as people do, past the API.
+type Person interface {
+	Create(t *testing.T, fields map[string]any) (id string)
+	Edit(t *testing.T, id string, fields map[string]any)
+	Delete(t *testing.T, id string)
 }
 
 // suite is one run; ids and days of its own keep it apart from what the workspace holds already.
@@ -57,6 +65,9 @@ func Run(t *testing.T, target Target) {
 	t.Run("events", s.testEvents)
 	t.Run("event rules", s.testEventRules)
 	t.Run("reading events", s.testReadEvents)
+	t.Run("changes", s.testChanges)
+	t.Run("people's changes", s.testPeople)
+	t.Run("webhooks", s.testWebhooks)
 	t.Run("counts", s.testCounts)
 	t.Run("count rules", s.testCountRules)
 	t.Run("requests", s.testRequests)

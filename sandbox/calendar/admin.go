@@ -25,6 +25,7 @@ func (s *Sandbox) routeAdmin(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/workspaces/{id}/writes", s.adminOf(func(w *workspace, res http.ResponseWriter, _ *http.Request) {
 		write(res, http.StatusOK, w.figures.snapshot())
 	}))
+	mux.HandleFunc("GET /admin/workspaces/{id}/event-writes", s.adminOf(s.adminEventWrites))
 	mux.HandleFunc("GET /admin/workspaces/{id}/received", s.adminOf(s.adminReceived))
 	mux.HandleFunc("/admin/", func(res http.ResponseWriter, _ *http.Request) {
 		s.refuse(res, problem{status: http.StatusNotFound, code: "not_found", message: "no such operation"})

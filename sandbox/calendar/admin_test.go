@@ -118,7 +118,7 @@ func TestFigures(t *testing.T) {
 	t.Run("figures tell requests, and items by what became of them", func(t *testing.T) {
 		t.Parallel()
 		_, writes := admin(t, http.MethodGet, at+"/writes", "")
-		require.Equal(t, map[string]any{"upsert": 3.0, "delete": 1.0, "counts": 1.0, "writes": 5.0, "reads": 0.0}, writes["requests"])
+		require.Equal(t, map[string]any{"upsert": 3.0, "delete": 1.0, "counts": 1.0, "link": 0.0, "writes": 5.0, "reads": 0.0}, writes["requests"])
 		require.Equal(t, map[string]any{"created": 3.0, "updated": 1.0, "unchanged": 3.0, "stale": 1.0, "rejected": 1.0, "deleted": 1.0, "absent": 1.0}, writes["events"])
 		require.Equal(t, map[string]any{"updated": 1.0}, writes["counts"])
 		require.InDelta(t, 6, writes["applied"], 0)

@@ -18,6 +18,7 @@ type batch struct {
 	same  []byte // what all lines say, made once
 	event []byte // scratch
 	live  bool   // whether anything a page shows has changed
+	told  []app.ChangeEvent
 }
 
 // upsert answers by the contract: first the key, then the revision, only then the content, so that
@@ -30,6 +31,10 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	if held != nil && e.Revision <= held.revision {
 		return refuseOld(held, e.Revision)
 	}
+	if r, moved := movedOn(held, e.IfVersion); moved {
+		return r
+	}
+	e.IfVersion = 0
 	owner := b.w.userByID[e.OwnerID]
 	if owner == nil {
 		return (&fault{"unknown_user", "owner_id", "no such user in this workspace"}).result()
@@ -42,7 +47,7 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	if held != nil && held.number != 0 && bytes.Equal(withoutKey(held.content), withoutKey(b.event)) {
 		held.revision = e.Revision
 		b.line("event.revision", keyLine{ExternalID: e.ExternalID, Revision: e.Revision})
-		return app.Result{Status: app.Unchanged, ID: eventID(held.number), Revision: e.Revision}
+		return app.Result{Status: app.Unchanged, ID: eventID(held.number), Revision: e.Revision, Version: held.version}
 	}
 	number, created := b.w.put(&entry{revision: e.Revision, when: when, owner: owner, updated: b.at}, e.ExternalID, b.event)
 	status := app.Updated
@@ -59,7 +64,7 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	b.lines = append(b.lines, b.event...)
 	b.lines = append(b.lines, "}\n"...)
 	b.arrived(e.ExternalID, e.Revision, status)
-	return app.Result{Status: status, ID: id, Revision: e.Revision}
+	return app.Result{Status: status, ID: id, Revision: e.Revision, Version: b.tell(number)}
 }
 
 // refuseOld answers a write that is not newer. A tombstone refuses its own revision as well: the
@@ -67,12 +72,28 @@ func (b *batch) upsert(e *app.Event) app.Result {
 func refuseOld(held *entry, revision int64) app.Result {
 	r := app.Result{Status: app.Stale, Revision: held.revision}
 	if held.number != 0 {
-		r.ID = eventID(held.number)
+		r.ID, r.Version = eventID(held.number), held.version
 		if revision == held.revision {
 			r.Status = app.Unchanged
 		}
 	}
 	return r
+}
+
+// movedOn answers a write that is based on another version than the event's. One based on an event that is not there any
+// more is based on another version too.
+func movedOn(held *entry, version int64) (app.Result, bool) {
+	switch {
+	case version == 0 || held != nil && held.version == version:
+		return app.Result{}, false
+	case held == nil:
+		return app.Result{Status: app.Conflict}, true
+	}
+	r := app.Result{Status: app.Conflict, Revision: held.revision, Version: held.version}
+	if held.number != 0 {
+		r.ID = eventID(held.number)
+	}
+	return r, true
 }
 
 func (b *batch) delete(ref *app.EventRef) app.Result {
@@ -86,9 +107,16 @@ func (b *batch) delete(ref *app.EventRef) app.Result {
 	if held != nil && held.number == 0 && ref.Revision == held.revision {
 		return app.Result{Status: app.Absent, Revision: held.revision}
 	}
-	status := app.Absent
-	if b.w.bury(ref.ExternalID, ref.Revision) {
+	if r, moved := movedOn(held, ref.IfVersion); moved {
+		return r
+	}
+	status, number := app.Absent, 0
+	if held != nil {
+		number = held.number
+	}
+	if b.w.bury(ref.ExternalID, ref.Revision, b.at, app.OriginIntegration) {
 		status = app.Deleted
+		b.tell(number)
 		b.arrived(ref.ExternalID, ref.Revision, status)
 	}
 	b.line("event.delete", keyLine{ExternalID: ref.ExternalID, Revision: ref.Revision, Result: status})

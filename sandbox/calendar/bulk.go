@@ -63,6 +63,17 @@ func (s *Sandbox) deleteEvents(w *workspace, res http.ResponseWriter, in request
 	applyItems(s, w, res, in, list.Events, func(r *app.EventRef) string { return r.ExternalID }, (*batch).delete)
 }
 
+func (s *Sandbox) linkEvents(w *workspace, res http.ResponseWriter, in request) {
+	var list struct {
+		Links []app.EventLink `json:"links"`
+	}
+	if p := decodeBody(in.body, &list, "links", func() (bool, int) { return list.Links != nil, len(list.Links) }); p != nil {
+		s.refuse(res, *p)
+		return
+	}
+	applyItems(s, w, res, in, list.Links, func(l *app.EventLink) string { return l.ExternalID }, (*batch).link)
+}
+
 func (s *Sandbox) setCounts(w *workspace, res http.ResponseWriter, in request) {
 	var list struct {
 		Counts []app.Count `json:"counts"`
@@ -121,6 +132,7 @@ func applyItems[T any](s *Sandbox, w *workspace, res http.ResponseWriter, in req
 		results[i].ExternalID = id(&items[i])
 	}
 	ticket := s.journal.append(b.lines)
+	s.tell(w, b.told)
 	w.mu.Unlock()
 	w.figures.items(results, id == nil)
 	if b.live {

@@ -18,6 +18,11 @@
 //	event.put       id, result (created or updated), event: the event as it now is, revision included.
 //	event.revision  external_id, revision: the same content came with a higher revision.
 //	event.delete    external_id, revision, result (deleted, or absent: only a tombstone was set or raised).
+//	event.user      id, event: a person made or edited the event; it is now as said here.
+//	event.remove    id: a person deleted the event.
+//	event.link      id, external_id, revision: an integration gave an event that a person made an external id.
+//	webhook.put     hook: a webhook subscription as it now is, secret included.
+//	webhook.delete  id: a webhook subscription ended.
 //	count.set       result (updated, or unchanged: only the revision rose), count: the cell as it now is; count 0 is a cleared cell.
 //
 // Lines of one workspace stand in the order in which they took effect, so the last line about an
@@ -25,5 +30,5 @@
 // and unchanged items leave no line. A last line that is cut off or unreadable is removed at
 // start: its request was never answered. Any other unreadable line stops the start.
 //
-// Faults, write figures and the change feed live in memory and are forgotten at a restart.
+// Faults, write figures, the pages' change feed and webhooks under way live in memory and are forgotten at a restart.
 package calendar

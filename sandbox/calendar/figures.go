@@ -19,6 +19,7 @@ type Writes struct {
 	Unchanged int      `json:"unchanged"`
 	Absent    int      `json:"absent"`
 	Stale     int      `json:"stale"`
+	Conflict  int      `json:"conflict"`
 	Rejected  int      `json:"rejected"`
 	Failed    int      `json:"failed"`
 	Events    Items    `json:"events"`
@@ -29,8 +30,9 @@ type Writes struct {
 type Requests struct {
 	Upsert int `json:"upsert"`
 	Delete int `json:"delete"`
+	Link   int `json:"link"`
 	Counts int `json:"counts"`
-	Writes int `json:"writes"` // the three together
+	Writes int `json:"writes"` // the four together
 	Reads  int `json:"reads"`
 }
 
@@ -65,6 +67,8 @@ func (f *figures) items(results []app.Result, counts bool) {
 			w.Absent++
 		case app.Stale:
 			w.Stale++
+		case app.Conflict:
+			w.Conflict++
 		case app.Rejected:
 			w.Rejected++
 		case app.Failed:

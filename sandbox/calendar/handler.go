@@ -31,6 +31,13 @@ func (s *Sandbox) routeAPI(mux *http.ServeMux) {
 	mux.HandleFunc("GET /v1/totals", s.reading(s.getTotals))
 	mux.HandleFunc("POST /v1/events:bulkUpsert", s.writing(s.upsertEvents, func(r *Requests) { r.Upsert++ }))
 	mux.HandleFunc("POST /v1/events:bulkDelete", s.writing(s.deleteEvents, func(r *Requests) { r.Delete++ }))
+	mux.HandleFunc("POST /v1/events:bulkLink", s.writing(s.linkEvents, func(r *Requests) { r.Link++ }))
+	mux.HandleFunc("GET /v1/event-changes", s.reading(s.listChanges))
+	mux.HandleFunc("POST /v1/event-changes:batchGet", s.reading(s.batchGetChanges))
+	mux.HandleFunc("GET /v1/webhook-subscriptions", s.reading(s.listHooks))
+	mux.HandleFunc("POST /v1/webhook-subscriptions", s.reading(s.subscribe))
+	mux.HandleFunc("GET /v1/webhook-subscriptions/{id}", s.reading(s.getHook))
+	mux.HandleFunc("DELETE /v1/webhook-subscriptions/{id}", s.reading(s.unsubscribe))
 	mux.HandleFunc("POST /v1/touchpoint-counts:bulkSet", s.writing(s.setCounts, func(r *Requests) { r.Counts++ }))
 	mux.HandleFunc("/v1/", func(res http.ResponseWriter, _ *http.Request) {
 		s.refuse(res, problem{status: http.StatusNotFound, code: "not_found", message: "no such operation"})

@@ -24,6 +24,7 @@ type line struct {
 	Revision   int64            `json:"revision,omitempty"`
 	Event      *app.Event       `json:"event,omitempty"`
 	Count      *app.Count       `json:"count,omitempty"`
+	Hook       *subscription    `json:"hook,omitempty"`
 }
 
 type keyLine struct {
@@ -86,11 +87,23 @@ func (s *Sandbox) replay(raw []byte) error {
 	case l.Op == "event.revision" && w.entries[l.ExternalID] != nil:
 		w.entries[l.ExternalID].revision = l.Revision
 	case l.Op == "event.delete":
-		if w.bury(l.ExternalID, l.Revision) {
+		if w.bury(l.ExternalID, l.Revision, l.At, app.OriginIntegration) {
 			w.arrivals.add(l.ExternalID, l.Revision, app.Deleted, l.At)
 		}
 	case l.Op == "count.set" && l.Count != nil:
 		w.set(cellKey{l.Count.UserID, l.Count.Day, l.Count.Channel, l.Count.Direction}, l.Count.Count, l.Count.Revision)
+	case l.Op == "event.user" && l.Event != nil:
+		return s.replayUser(w, &l)
+	case l.Op == "event.remove":
+		w.remove(eventNumber(l.ID), l.At)
+	case l.Op == "event.link":
+		if e := w.event(eventNumber(l.ID)); e != nil {
+			w.link(e, l.ExternalID, l.Revision, l.At)
+		}
+	case l.Op == "webhook.put" && l.Hook != nil:
+		w.putHook(l.Hook)
+	case l.Op == "webhook.delete":
+		w.dropHook(l.ID)
 	default:
 		return fmt.Errorf("no such op: %q", l.Op)
 	}

@@ -79,7 +79,7 @@ func (s *Sandbox) listEvents(w *workspace, res http.ResponseWriter, req *http.Re
 		return
 	}
 	matches := func(e *entry) bool {
-		return e != nil && (owner == "" || e.owner.ID == owner) &&
+		return e != nil && e.external != "" && (owner == "" || e.owner.ID == owner) &&
 			(from == nil || e.when.end > *from) && (to == nil || e.when.start < *to)
 	}
 	// Entries are copied under the lock and decoded outside it; what their content points to never changes.
@@ -212,6 +212,19 @@ func (p *params) instant(name string) *int64 {
 	}
 	unix := at.Unix()
 	return &unix
+}
+
+// since is nanoseconds since 1970, unlike instant.
+func (p *params) since(name string) int64 {
+	v := p.values.Get(name)
+	if v == "" {
+		return math.MinInt64
+	}
+	at, err := time.Parse(time.RFC3339, v)
+	if err != nil {
+		p.refuse(name, "invalid_date")
+	}
+	return at.UnixNano()
 }
 
 func (p *params) day(name string) string {

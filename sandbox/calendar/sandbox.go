@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"regexp"
 	"sync"
 	"sync/atomic"
@@ -35,6 +37,11 @@ type Sandbox struct {
 	zones   zones
 	asked   atomic.Int64 // request ids
 
+	sending   sync.WaitGroup // webhooks under way
+	ending    context.Context
+	endHooks  context.CancelFunc
+	hookCalls *http.Client
+
 	dice struct {
 		sync.Mutex
 		*rand.Rand
@@ -52,6 +59,8 @@ func Open(cfg Config) (*Sandbox, error) {
 		seed: cfg.Seed, log: cfg.Log,
 		byID: map[string]*workspace{}, byToken: map[string]*workspace{},
 	}
+	s.ending, s.endHooks = context.WithCancel(context.Background())
+	s.hookCalls = newHookCalls()
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -81,7 +90,12 @@ func Open(cfg Config) (*Sandbox, error) {
 }
 
 // Close makes everything durable and frees the data folder. Nothing may be served after it.
-func (s *Sandbox) Close() error { return s.journal.close() }
+func (s *Sandbox) Close() error {
+	s.endHooks()
+	s.sending.Wait()
+	s.hookCalls.CloseIdleConnections()
+	return s.journal.close()
+}
 
 var (
 	errExists      = errors.New("a workspace with this id exists")
@@ -127,7 +141,7 @@ func (s *Sandbox) newWorkspace(id, name, zone, token string, users []app.User) (
 	w := &workspace{
 		id: id, name: name, token: token, zone: loc, users: users,
 		userByID: make(map[string]*person, len(users)),
-		entries:  map[string]*entry{}, cells: map[cellKey]*cell{},
+		entries:  map[string]*entry{}, cells: map[cellKey]*cell{}, gone: map[int]*gone{},
 	}
 	w.faults.Store(&Faults{})
 	for i, u := range users {

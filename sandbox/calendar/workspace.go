@@ -27,10 +27,13 @@ type workspace struct {
 	mu       sync.RWMutex
 	entries  map[string]*entry // by external id, tombstones included
 	order    []*entry          // by the number of the app's own id, less one; nil once deleted
-	live     int
+	live     int               // of those with an external id
 	cells    map[cellKey]*cell
 	sum      int
 	arrivals arrivals
+	log      []int         // the number of the event each version changed; version n is entry n-1
+	gone     map[int]*gone // deleted events by number
+	hooks    []*subscription
 }
 
 // person is a user with what the pages need of them.
@@ -42,7 +45,12 @@ type person struct {
 // entry is an event, or with number 0 the tombstone of one.
 type entry struct {
 	number   int
+	last     int    // of a tombstone: the number of the event that was deleted
+	external string // empty: made in the app and not linked
 	revision int64
+	version  int64
+	origin   string
+	writes   writes
 	content  []byte // the event as JSON; its revision may be older than the entry's
 	when     span
 	owner    *person
@@ -68,35 +76,48 @@ func eventNumber(id string) int {
 	return n
 }
 
-// put creates or replaces an event without asking questions.
+// put creates or replaces an event of an integration without asking questions.
 func (w *workspace) put(e *entry, externalID string, content []byte) (number int, created bool) {
 	held := w.entries[externalID]
 	if held == nil {
 		held = &entry{}
-		w.entries[strings.Clone(externalID)] = held
+		externalID = strings.Clone(externalID)
+		w.entries[externalID] = held
+	} else {
+		externalID = held.external
 	}
 	if created = held.number == 0; created {
 		w.order = append(w.order, held)
 		w.live++
 		held.number = len(w.order)
+		held.writes = writes{}
 	}
-	e.number, e.content = held.number, bytes.Clone(content)
+	e.number, e.content, e.external, e.writes = held.number, bytes.Clone(content), externalID, held.writes
 	*held = *e
+	w.mark(held, app.OriginIntegration)
 	return held.number, created
 }
 
 // bury leaves a tombstone and says whether there was an event.
-func (w *workspace) bury(externalID string, revision int64) (deleted bool) {
+func (w *workspace) bury(externalID string, revision int64, at time.Time, origin string) (deleted bool) {
 	held := w.entries[externalID]
 	if held == nil {
-		w.entries[strings.Clone(externalID)] = &entry{revision: revision}
+		externalID = strings.Clone(externalID)
+		w.entries[externalID] = &entry{external: externalID, revision: revision}
 		return false
 	}
 	if deleted = held.number != 0; deleted {
-		w.order[held.number-1] = nil
+		w.drop(held, at, origin)
 		w.live--
 	}
-	*held = entry{revision: revision}
+	last := held.last
+	if deleted {
+		last = held.number
+	}
+	*held = entry{external: held.external, revision: revision, last: last, version: held.version}
+	if deleted {
+		held.version = int64(len(w.log))
+	}
 	return deleted
 }
 
@@ -122,6 +143,6 @@ func (e *entry) stored() (app.StoredEvent, error) {
 	if err := json.Unmarshal(e.content, &out.Event); err != nil {
 		return out, err
 	}
-	out.Revision = e.revision
+	out.Revision, out.ExternalID = e.revision, e.external
 	return out, nil
 }

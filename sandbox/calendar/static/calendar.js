@@ -97,7 +97,7 @@
       row('Join', join);
     }
     if (e.description) row('Notes', element('div', 'notes', e.description));
-    row('Reference', element('code', '', e.external_id));
+    if (e.external_id) row('Reference', element('code', '', e.external_id));
     row('Changed', e.updated.replace('T', ', '));
     if (!details.open) details.showModal();
   }
@@ -146,6 +146,84 @@
         return latest.map(drawn);
       },
     }],
+  });
+
+  // What people do by hand. Times are sent as the wall clock of the business shows them.
+  const editor = document.getElementById('editor');
+  const form = document.getElementById('editor-form');
+  const fault = document.getElementById('editor-fault');
+  let edited = null;
+
+  const dayAfter = (day, n) => {
+    const at = new Date(`${day}T12:00:00Z`);
+    at.setUTCDate(at.getUTCDate() + n);
+    return at.toISOString().slice(0, 10);
+  };
+
+  function showKind() {
+    for (const label of form.querySelectorAll('.timed')) label.hidden = form.all_day.checked;
+    for (const label of form.querySelectorAll('.day')) label.hidden = !form.all_day.checked;
+  }
+
+  function edit(e) {
+    edited = e;
+    fault.textContent = '';
+    document.getElementById('editor-title').textContent = e ? 'Edit the event' : 'New event';
+    form.reset();
+    const day = e ? e.start.slice(0, 10) : root.dataset.today;
+    form.start_day.value = day;
+    form.end_day.value = e && e.all_day ? dayAfter(e.end, -1) : day;
+    form.start_local.value = e && !e.all_day ? e.start.slice(0, 16) : `${day}T09:00`;
+    form.end_local.value = e && !e.all_day ? e.end.slice(0, 16) : `${day}T09:30`;
+    form.all_day.checked = Boolean(e && e.all_day);
+    for (const name of ['title', 'location', 'description', 'status', 'owner_id']) {
+      if (e) form[name].value = e[name] || '';
+    }
+    if (!e && user.value) form.owner_id.value = user.value;
+    form.customer.closest('label').hidden = Boolean(e);
+    showKind();
+    details.close();
+    editor.showModal();
+  }
+
+  async function send(method, path, body) {
+    const answer = await fetch(`${base}/events${path}`, {
+      method, headers: { 'Content-Type': 'application/json' }, body: body && JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error((await answer.json()).message);
+  }
+
+  form.addEventListener('submit', async (submit) => {
+    submit.preventDefault();
+    const body = {
+      title: form.title.value, location: form.location.value, description: form.description.value,
+      status: form.status.value, owner_id: form.owner_id.value,
+    };
+    if (form.all_day.checked) {
+      body.start = { date: form.start_day.value };
+      body.end = { date: dayAfter(form.end_day.value, 1) };
+    } else {
+      body.start_local = form.start_local.value;
+      body.end_local = form.end_local.value;
+    }
+    if (!edited && form.customer.value) {
+      body.attendees = [{ name: form.customer.value, email: form.customer.value }];
+    }
+    try {
+      await send(edited ? 'PATCH' : 'POST', edited ? `/${edited.id}` : '', body);
+      editor.close();
+      calendar.refetchEvents();
+    } catch (e) {
+      fault.textContent = e.message;
+    }
+  });
+  form.all_day.addEventListener('change', showKind);
+  document.getElementById('new').addEventListener('click', () => edit(null));
+  document.getElementById('edit').addEventListener('click', () => edit(latest.find((e) => e.id === details.dataset.event)));
+  document.getElementById('delete').addEventListener('click', async () => {
+    await send('DELETE', `/${details.dataset.event}`);
+    details.close();
+    calendar.refetchEvents();
   });
 
   user.addEventListener('change', () => calendar.refetchEvents());
