@@ -131,6 +131,7 @@ type Fleet interface {
 	Living(ctx context.Context, after acmesync.TenantID, limit int) ([]acmesync.TenantID, error)
 	LivingCount(ctx context.Context) (int64, error)
 	MakePartitions(ctx context.Context, daysAhead int) (int, error)
+	Tidy(ctx context.Context) (acmesync.Tidied, error)
 }
 
 // Doorbell reaches workflows from activities.

@@ -16,6 +16,7 @@ type SweepResult struct {
 	Started int `json:"started"`
 	Noticed int `json:"noticed"`
 	Cleaned int `json:"cleaned"`
+	Tidied  int `json:"tidied,omitempty"` // bodies, days and webhook ids that were kept long enough
 }
 
 const (
@@ -42,7 +43,27 @@ func (a *Activities) SweepAll(ctx context.Context) (SweepResult, error) {
 			failures = append(failures, fmt.Errorf("sweep %s: %w", o.Tenant, err))
 		}
 	}
-	return r, errors.Join(append(failures, a.startMissing(ctx, &r))...)
+	failures = append(failures, a.startMissing(ctx, &r))
+	return r, errors.Join(append(failures, a.tidy(ctx, &r))...)
+}
+
+// tidiesAtOnce bounds how much one sweep forgets: what is left is the next one's.
+const tidiesAtOnce = 50
+
+// tidy comes last: nobody waits for it.
+func (a *Activities) tidy(ctx context.Context, r *SweepResult) error {
+	for range tidiesAtOnce {
+		activity.RecordHeartbeat(ctx, *r)
+		t, err := a.Fleet.Tidy(ctx)
+		if err != nil {
+			return err
+		}
+		r.Tidied += t.Bodies + t.Days + t.Hooks
+		if !t.More {
+			return nil
+		}
+	}
+	return nil
 }
 
 func (a *Activities) sweepTenant(ctx context.Context, o acmesync.Overdue, r *SweepResult) error {

@@ -221,6 +221,7 @@ var fleetWide = map[string]string{
 	"LivingCount":    "the sweep's count; as the fleet role, which sees no bodies",
 	"Overdue":        "the sweep's list; as the fleet role, which sees no bodies",
 	"MakePartitions": "makes tables, reads no rows",
+	"Tidy":           "forgets by age alone, and gives nothing out",
 }
 
 func TestIsolation(t *testing.T) {
