@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,8 @@ type call struct {
 	body       any    // encoded as JSON; nil: none
 	collection bool   // a 404 says something is wrong with Acme or the URL, not that a record is gone
 	paged      bool   // a 410 concerns the cursor
+	key        string // Idempotency-Key; empty: none
+	ifMatch    int64  // the version a change is based on; 0: any
 }
 
 type answer struct {
@@ -76,6 +79,12 @@ func (c *Client) send(ctx context.Context, call call) (answer, error) {
 	req.Header.Set("User-Agent", "acmesync")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if call.key != "" {
+		req.Header.Set("Idempotency-Key", call.key)
+	}
+	if call.ifMatch != 0 {
+		req.Header.Set("If-Match", strconv.Quote(strconv.FormatInt(call.ifMatch, 10)))
 	}
 	resp, err := c.client().Do(req)
 	if err != nil {

@@ -43,6 +43,8 @@ const (
 	CodeBadRequest  = "bad_request"  // the request could not be made
 	CodeTooManyIDs  = "too_many_ids" // more than MaxBatch ids
 
+	CodeDuplicate = "duplicate" // Acme's: the record is there already, as ExistingID
+
 	CodeEmptyBody     = "empty_body"
 	CodeMalformedJSON = "malformed_json"
 	CodeWrongShape    = "wrong_shape" // not an object, or not an array of events

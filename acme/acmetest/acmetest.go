@@ -46,6 +46,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("cursors", s.cursors)
 	t.Run("gets", s.gets)
 	t.Run("appointments", s.appointments)
+	t.Run("integrations' appointments", s.integrations)
 	t.Run("touchpoints", s.touchpoints)
 	t.Run("contacts", s.contacts)
 	t.Run("subscriptions", s.subscriptions)

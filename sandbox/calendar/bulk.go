@@ -143,7 +143,7 @@ func applyItems[T any](s *Sandbox, w *workspace, res http.ResponseWriter, in req
 		s.refuse(res, problem{status: http.StatusServiceUnavailable, code: "unavailable", message: "the app cannot write now"})
 		return
 	}
-	if w.loseAnswer() {
+	if w.loseAnswer() || faults.AnswerLostShare > 0 && s.draw() < faults.AnswerLostShare {
 		panic(http.ErrAbortHandler)
 	}
 	res.Header().Set("X-Request-Id", s.requestID())

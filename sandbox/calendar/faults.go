@@ -22,6 +22,7 @@ type Faults struct {
 	BusyExternalIDs       []string `json:"busy_external_ids"`        // these items are failed with code "busy"
 	FailExternalIDs       []string `json:"fail_external_ids"`        // a batch with one of these answers 500 and does nothing
 	AnswerLostAfterCommit Times    `json:"answer_lost_after_commit"` // writes are done, then the connection breaks
+	AnswerLostShare       float64  `json:"answer_lost_share"`        // 0 to 1: this share of writes is done and not answered
 	WebhookDropRate       float64  `json:"webhook_drop_rate"`        // 0 to 1: this share of webhooks is never sent
 	WebhookDuplicate      int      `json:"webhook_duplicate"`        // each webhook is sent so many times more
 	WebhookReorder        bool     `json:"webhook_reorder"`          // webhooks wait up to 2 s and overtake each other
@@ -85,8 +86,8 @@ func (f *Faults) check() error {
 	if f.LatencyMS < 0 || f.LatencyMS > 600_000 {
 		return fmt.Errorf("latency_ms is not between 0 and 600000")
 	}
-	if f.WebhookDropRate < 0 || f.WebhookDropRate > 1 || f.WebhookDuplicate < 0 || f.WebhookDuplicate > 20 {
-		return fmt.Errorf("webhook_drop_rate is not between 0 and 1, or webhook_duplicate not between 0 and 20")
+	if f.AnswerLostShare < 0 || f.AnswerLostShare > 1 || f.WebhookDropRate < 0 || f.WebhookDropRate > 1 || f.WebhookDuplicate < 0 || f.WebhookDuplicate > 20 {
+		return fmt.Errorf("answer_lost_share or webhook_drop_rate is not between 0 and 1, or webhook_duplicate not between 0 and 20")
 	}
 	if f.Rate5xx < 0 || f.Rate5xx > 1 {
 		return fmt.Errorf("rate_5xx is not between 0 and 1")

@@ -45,8 +45,9 @@ type Account struct {
 	appointments table[acme.Appointment]
 	touchpoints  table[acme.Touchpoint]
 
-	duplicates    map[string]string // owner, start, contact → appointment
-	answers       map[string]answer // by idempotency key
+	writes        map[string]map[string]int // by record's id and Author.By, since the start of the process
+	duplicates    map[string]string         // owner, start, contact → appointment
+	answers       map[string]answer         // by idempotency key
 	subscriptions map[string]*Subscription
 	backlog       *backlog // events the journal knows and nobody has been sent; only after a start
 }
@@ -74,6 +75,7 @@ func newAccount(now func() time.Time, notifier Notifier) *Account {
 	a := &Account{
 		now: now, notifier: notifier,
 		inApp:         map[string]bool{},
+		writes:        map[string]map[string]int{},
 		duplicates:    map[string]string{},
 		answers:       map[string]answer{},
 		subscriptions: map[string]*Subscription{},

@@ -70,6 +70,9 @@ func (a *Account) CreateAppointment(in AppointmentInput, by Request) (Written, e
 // UpdateAppointment changes what edit changes; a deleted appointment cannot be changed.
 func (a *Account) UpdateAppointment(id string, edit func(*AppointmentInput) error, by Request) (Written, error) {
 	return a.write(func(now time.Time) (Written, int64, error) {
+		if before, found, err := a.answered(now, by); found || err != nil {
+			return before, 0, err
+		}
 		old, err := alive(&a.appointments, id, by, now, "appointment")
 		if err != nil {
 			return Written{}, 0, err
@@ -85,6 +88,48 @@ func (a *Account) UpdateAppointment(id string, edit func(*AppointmentInput) erro
 		p.Version, p.UpdatedAt = old.Version+1, now
 		return a.commit(now, "update", by, change{p, "updated"})
 	})
+}
+
+// AttachContacts adds contacts that are not on the appointment yet.
+func (a *Account) AttachContacts(id string, contacts []string, by Request) (Written, error) {
+	return a.write(func(now time.Time) (Written, int64, error) {
+		old, err := alive(&a.appointments, id, by, now, "appointment")
+		if err != nil {
+			return Written{}, 0, err
+		}
+		p := *old
+		p.ContactIDs = slices.Clone(old.ContactIDs)
+		for _, contact := range contacts {
+			if _, known := a.contacts.rows[contact]; !known {
+				return Written{}, 0, invalid([]FieldError{{"contact_ids", "unknown"}})
+			}
+			if !slices.Contains(p.ContactIDs, contact) {
+				p.ContactIDs = append(p.ContactIDs, contact)
+			}
+		}
+		if len(p.ContactIDs) == len(old.ContactIDs) {
+			r := a.appointments.rows[id]
+			return Written{Raw: r.raw, ID: id, Version: r.head.version, Replayed: true}, 0, nil
+		}
+		if existing, found := a.duplicateOf(&p); found {
+			return Written{}, 0, &Refusal{Code: "duplicate", Message: "This appointment is already there.", ExistingID: existing}
+		}
+		p.Version, p.UpdatedAt = old.Version+1, now
+		return a.commit(now, "update", by, change{&p, "updated"})
+	})
+}
+
+// ByExternalRef finds the appointments an integration made under a reference.
+func (a *Account) ByExternalRef(ref string, deleted bool) (raws [][]byte) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	now := a.now()
+	for _, r := range a.appointments.rows {
+		if r.record.ExternalRef == ref && !gone(r.head, now) && (deleted || r.head.deletedAt == nil) {
+			raws = append(raws, r.raw)
+		}
+	}
+	return raws
 }
 
 // UndeleteAppointment brings a deleted appointment back; one that is not deleted stays as it is.

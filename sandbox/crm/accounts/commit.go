@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -77,6 +78,7 @@ func (a *Account) commit(now time.Time, op string, by Request, changes ...change
 	}
 	for i, c := range changes {
 		a.apply(c.record, w.Records[i].Record, now)
+		a.countWrite(c.record, by.By)
 	}
 	_, h := a.identify(changes[0].record)
 	written := Written{Raw: w.Records[0].Record, ID: h.id, Version: h.version}
@@ -87,6 +89,25 @@ func (a *Account) commit(now time.Time, op string, by Request, changes ...change
 		}
 	}
 	return written, position, nil
+}
+
+func (a *Account) countWrite(record any, by string) {
+	_, h := a.identify(record)
+	if a.writes[h.id] == nil {
+		a.writes[h.id] = map[string]int{}
+	}
+	a.writes[h.id][by]++
+}
+
+// Writes is how often each record was written and by whom (see Write.By), since the start of the process.
+func (a *Account) Writes() map[string]map[string]int {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	all := make(map[string]map[string]int, len(a.writes))
+	for id, by := range a.writes {
+		all[id] = maps.Clone(by)
+	}
+	return all
 }
 
 func (a *Account) identify(record any) (acme.Resource, head) {

@@ -24,6 +24,7 @@ type Faults struct {
 	BadPage               int           `json:"bad_page"`                 // the n-th page of every walk is answered 500, 1 is the first; 0: none
 	BadIDs                []string      `json:"bad_ids,omitempty"`        // whatever contains one of these records is answered 500
 	AnswerLostAfterCommit bool          `json:"answer_lost_after_commit"` // writes happen, their answers never arrive
+	AnswerLostShare       float64       `json:"answer_lost_share"`        // share of writes that happen and are not answered
 	StaleListSeconds      int           `json:"stale_list_seconds"`       // lists lag behind; at most 600
 	Webhook               WebhookFaults `json:"webhook"`
 }

@@ -15,19 +15,21 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("GET /admin/accounts", s.adminAccounts)
 	mux.HandleFunc("POST /admin/accounts", s.adminCreate)
 	for pattern, handle := range map[string]func(*call) error{
-		"GET /admin/accounts/{account}":                         s.adminAccount,
-		"PATCH /admin/accounts/{account}":                       s.adminSettings,
-		"GET /admin/accounts/{account}/totals":                  s.adminTotals,
-		"GET /admin/accounts/{account}/manifest":                s.adminManifest,
-		"GET /admin/accounts/{account}/faults":                  s.adminFaults,
-		"PUT /admin/accounts/{account}/faults":                  s.adminSetFaults,
-		"GET /admin/accounts/{account}/deliveries":              s.adminDeliveries,
-		"POST /admin/accounts/{account}/import":                 s.adminImport,
-		"POST /admin/accounts/{account}/rotate-secret":          s.adminRotateSecret,
-		"POST /admin/accounts/{account}/rotate-key":             s.adminRotateKey,
-		"POST /admin/accounts/{account}/disable-subscriptions":  s.adminDisable,
-		"PUT /admin/accounts/{account}/records/{resource}/{id}": s.adminPut,
-		"POST /admin/accounts/{account}/forget/{id}":            s.adminForget,
+		"GET /admin/accounts/{account}":                            s.adminAccount,
+		"PATCH /admin/accounts/{account}":                          s.adminSettings,
+		"GET /admin/accounts/{account}/totals":                     s.adminTotals,
+		"GET /admin/accounts/{account}/manifest":                   s.adminManifest,
+		"GET /admin/accounts/{account}/faults":                     s.adminFaults,
+		"PUT /admin/accounts/{account}/faults":                     s.adminSetFaults,
+		"GET /admin/accounts/{account}/deliveries":                 s.adminDeliveries,
+		"POST /admin/accounts/{account}/import":                    s.adminImport,
+		"POST /admin/accounts/{account}/rotate-secret":             s.adminRotateSecret,
+		"POST /admin/accounts/{account}/rotate-key":                s.adminRotateKey,
+		"POST /admin/accounts/{account}/disable-subscriptions":     s.adminDisable,
+		"PUT /admin/accounts/{account}/records/{resource}/{id}":    s.adminPut,
+		"DELETE /admin/accounts/{account}/records/{resource}/{id}": s.adminDelete,
+		"GET /admin/accounts/{account}/writes":                     s.adminWrites,
+		"POST /admin/accounts/{account}/forget/{id}":               s.adminForget,
 	} {
 		mux.HandleFunc(pattern, s.admin(handle))
 	}
@@ -155,6 +157,19 @@ func (s *Server) adminPut(c *call) error {
 		return err
 	}
 	s.record(c.w, http.StatusOK, written.Raw, written.Version)
+	return nil
+}
+
+func (s *Server) adminDelete(c *call) error {
+	if _, err := c.account.Delete(acme.Resource(c.r.PathValue("resource")), c.r.PathValue("id"), byAdmin()); err != nil {
+		return err
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) adminWrites(c *call) error {
+	s.answer(c.w, http.StatusOK, map[string]any{"records": c.account.Writes()})
 	return nil
 }
 

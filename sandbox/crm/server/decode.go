@@ -16,8 +16,8 @@ import (
 // largestBody is the most a request may hold.
 const largestBody = 1 << 20
 
-// decode reads the request's body strictly into in and returns its fingerprint.
-func decode(c *call, in any) (fingerprint string, err error) {
+// decode reads the request's body strictly into in and returns the request's fingerprint.
+func decode(c *call, in any) (_ string, err error) {
 	body, err := readBody(c)
 	if err != nil {
 		return "", err
@@ -25,8 +25,12 @@ func decode(c *call, in any) (fingerprint string, err error) {
 	if err := strict(body, in); err != nil {
 		return "", err
 	}
+	return fingerprint(c, body), nil
+}
+
+func fingerprint(c *call, body []byte) string {
 	sum := sha256.Sum256(append([]byte(c.r.Method+" "+c.r.URL.Path+"\n"), body...))
-	return hex.EncodeToString(sum[:]), nil
+	return hex.EncodeToString(sum[:])
 }
 
 func readBody(c *call) ([]byte, error) {

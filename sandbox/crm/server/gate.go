@@ -36,7 +36,7 @@ func (s *Server) with(resource acme.Resource, handle func(*call) error) http.Han
 		switch {
 		case errors.Is(err, errAnswered):
 			return
-		case err == nil && c.faults.AnswerLostAfterCommit && c.writes():
+		case err == nil && c.writes() && (c.faults.AnswerLostAfterCommit || c.account.Chance(c.faults.AnswerLostShare)):
 			err = s.lose(c, handle)
 		case err == nil:
 			err = handle(c)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"acmesync/acme"
 	"acmesync/sandbox/crm/accounts"
 )
 
@@ -13,6 +14,10 @@ const defaultLimit = 100
 
 // list answers one page.
 func (s *Server) list(c *call) error {
+	if ref := c.r.URL.Query().Get("external_ref"); ref != "" && c.resource == acme.Appointments {
+		s.data(c, c.account.ByExternalRef(ref, c.r.URL.Query().Get("include_deleted") == "true"), `,"next_cursor":null}`+"\n")
+		return nil
+	}
 	q, page, err := s.listQuery(c)
 	if err != nil {
 		return err

@@ -109,6 +109,7 @@ func (s *Server) update(c *call) error {
 	if err != nil {
 		return err
 	}
+	by.Fingerprint = fingerprint(c, fields.body)
 	var written accounts.Written
 	switch id := c.r.PathValue("id"); c.resource {
 	case acme.Appointments:
@@ -153,6 +154,28 @@ func (s *Server) delete(c *call) error {
 		return err
 	}
 	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (s *Server) attachContacts(c *call) error {
+	by, err := s.request(c)
+	if err != nil {
+		return err
+	}
+	var in struct {
+		ContactIDs []string `json:"contact_ids"`
+	}
+	if by.Fingerprint, err = decode(c, &in); err != nil {
+		return err
+	}
+	if len(in.ContactIDs) == 0 {
+		return badRequest("invalid_parameter", "contact_ids is empty.")
+	}
+	written, err := c.account.AttachContacts(c.r.PathValue("id"), in.ContactIDs, by)
+	if err != nil {
+		return err
+	}
+	s.record(c.w, http.StatusOK, written.Raw, written.Version)
 	return nil
 }
 

@@ -14,6 +14,8 @@
 //	GET  /admin/accounts/{account}/deliveries             the last 200 webhook deliveries with their attempts
 //	POST /admin/accounts/{account}/import                 {n, kind, code}: n new records; a code spoils them all in that way
 //	PUT  /admin/accounts/{account}/records/{resource}/{id}  lays fields over a record, or makes it, without checking anything
+//	DELETE /admin/accounts/{account}/records/{resource}/{id}
+//	GET  /admin/accounts/{account}/writes                 {records: {id: {who: how often}}} since the start of the process
 //	POST /admin/accounts/{account}/forget/{id}            erases a contact's person
 //	POST /admin/accounts/{account}/rotate-secret          {overlap_seconds} → {secrets: {subscription: whsec_…}}
 //	POST /admin/accounts/{account}/rotate-key             → {api_key}; the old one is refused at once
@@ -65,6 +67,9 @@ func (s *Server) Handler() http.Handler {
 		mux.HandleFunc("PATCH "+path+"/{id}", s.with(resource, s.update))
 		mux.HandleFunc("DELETE "+path+"/{id}", s.with(resource, s.delete))
 		mux.HandleFunc("POST "+path+"/{id}", s.with(resource, s.act))
+		if resource == acme.Appointments {
+			mux.HandleFunc("POST "+path+"/{id}/contacts", s.with(resource, s.attachContacts))
+		}
 	}
 	mux.HandleFunc("/v1/", s.with("", func(c *call) error { return errNoSuchPath }))
 	s.adminRoutes(mux)
