@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"acmesync"
 	"acmesync/acme"
 	"acmesync/app"
 	"acmesync/mapping"
@@ -78,7 +79,7 @@ func TestMomentsBothWays(t *testing.T) {
 // start maps an appointment that begins so and reads what the app is told.
 func start(t require.TestingT, from acme.Moment) app.Moment {
 	a := acme.Appointment{Status: acme.Scheduled, OwnerID: "usr_1", Start: &from, End: &acme.Moment{DateTime: "2101-01-01T00:00:00Z"}}
-	e, err := mapping.Appointment(a, nil, staff(), settings())
+	e, err := compiled(t, acmesync.Config{}, settings()).Appointment(a, nil, staff(), occasion())
 	require.NoError(t, err)
 	return e.Start
 }
