@@ -32,6 +32,7 @@ type deliverLane struct {
 	stamp    string            // which reading of both sides' users the staff was made of
 	looked   time.Time         // when it was last looked whether the app's users are due
 	counted  bool              // no count is due: all were sent, and no fact has moved since
+	lowWater lowWater
 }
 
 // One round: what is claimed, written and committed together.
@@ -78,7 +79,14 @@ func (l *deliverLane) claimRound(ctx context.Context) (worked progress, failed, 
 		worked = settled
 	}
 	failed, err = l.round(ctx, pages)
-	return worked, failed, err
+	if err != nil || failed != nil || worked != busy {
+		return worked, failed, err
+	}
+	crossed, err := l.lowWater.crossed(ctx, l.Inbox, l.fence.Tenant)
+	if crossed {
+		l.wake(ctx, acmesync.Fetch)
+	}
+	return worked, nil, err
 }
 
 // tail sends the counts that changed, and notices when the first sync is complete.
