@@ -26,7 +26,8 @@ type LedgerEntry struct {
 	Key       Key
 	Version   int64     // Acme's; news is a higher one
 	SourceAt  time.Time // Acme's updated_at of that version
-	Hash      string    // of record, its people, rules version, patch, tombstone; a write is due when it differs
+	Hash      string    // of record, its people, rules, patch, tombstone; it is mapped again when it differs
+	Mapped    string    // of the event the app has taken, without its revision; empty: nobody is sure what it holds
 	State     LedgerState
 	Code      Code
 	Field     string

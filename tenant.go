@@ -55,6 +55,7 @@ type Tenant struct {
 	Generation  int64       `json:"generation"`             // raised by each activation
 	Epoch       int64       `json:"-"`                      // raised by each command that lanes must notice
 	Config      Config      `json:"config"`
+	Rules       int64       `json:"config_version"` // of Config, from 1
 	CreatedAt   time.Time   `json:"created_at"`
 	Version     int64       `json:"-"` // for ETag
 }

@@ -72,6 +72,7 @@ type Inbox interface {
 // Ledger is what both sides last agreed on.
 type Ledger interface {
 	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
+	Doubt(ctx context.Context, f acmesync.Fence, keys []acmesync.Key) error
 	CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error
 }
 

@@ -24,6 +24,7 @@ func (r *round) mapAll(ctx context.Context) error {
 		c.result = acmesync.LedgerEntry{
 			Key: c.key, Version: c.item.Version, SourceAt: c.item.UpdatedAt, Hash: c.hash, State: acmesync.InStep,
 			Revision: c.entry.Revision, AppID: c.entry.AppID, Steps: c.entry.Steps, OwnerID: c.item.OwnerID,
+			Mapped: c.entry.Mapped,
 		}
 		if c.item.Deleted {
 			r.tombstone(c)
@@ -34,10 +35,12 @@ func (r *round) mapAll(ctx context.Context) error {
 		var fault *acmesync.Fault
 		var malformed *acme.Error
 		switch {
+		case err == nil && c.event != nil:
+			r.spare(c)
 		case err == nil:
 		case errors.As(err, &skip):
 			c.result.State, c.result.Code, c.result.Field = acmesync.Skipped, skip.Code, skip.Field
-			c.remove = c.entry.Steps >= acmesync.StepWritten
+			c.remove = mayBeThere(c)
 			r.noFact(c)
 		case errors.As(err, &fault):
 			r.fail(c, *fault)
@@ -121,7 +124,7 @@ func (r *round) noFact(c *candidate) {
 
 func (r *round) tombstone(c *candidate) {
 	c.result.State = acmesync.Deleted
-	c.remove = c.entry.Steps >= acmesync.StepWritten
+	c.remove = mayBeThere(c)
 	r.noFact(c)
 	if !c.remove {
 		c.ends = done

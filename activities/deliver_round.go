@@ -20,6 +20,7 @@ type candidate struct {
 	known  bool
 	hash   string
 	event  *app.Event // to be written
+	mapped string     // its hash
 	remove bool       // to be taken out of the app
 	result acmesync.LedgerEntry
 	fault  *acmesync.Fault
@@ -27,6 +28,7 @@ type candidate struct {
 	by     acmesync.Order // the order that asked
 	poison bool           // whoever opened it did not come back: it parks unopened
 	given  bool           // an order says what it comes to: nothing is compared or mapped
+	opened bool           // an attempt that did not commit has had it: it may have been written
 }
 
 // outcome is how a candidate's arrival ends.
@@ -126,7 +128,7 @@ func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*c
 			r.ends[page].Rest = append(r.ends[page].Rest, item.ID)
 		default:
 			allowed--
-			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page}
+			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page, opened: p.Tries > 0}
 			if spent(p) {
 				c.poison = true
 			}
@@ -142,6 +144,7 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 		r.candidates = append(r.candidates, c)
 		return
 	}
+	before.opened = before.opened || c.opened
 	if before.given { // an order decides about it in this round; this comes after it
 		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
 		return

@@ -27,6 +27,9 @@ func (r *round) write(ctx context.Context) error {
 			removals = append(removals, c)
 		}
 	}
+	if err := r.doubt(ctx, upserts, removals); err != nil {
+		return err
+	}
 	if err := r.inBatches(ctx, upserts, r.upsert); err != nil {
 		return err
 	}
@@ -157,7 +160,7 @@ func (r *round) take(ctx context.Context, batch []*candidate, results []app.Resu
 	for i, c := range batch {
 		switch res := results[i]; res.Status {
 		case app.Created, app.Updated, app.Unchanged:
-			c.result.AppID, c.result.Revision, c.result.Steps = res.ID, revision, acmesync.StepWritten
+			c.result.AppID, c.result.Revision, c.result.Steps, c.result.Mapped = res.ID, revision, acmesync.StepWritten, c.mapped
 			c.ends = done
 			r.result.Wrote++
 		case app.Deleted, app.Absent:

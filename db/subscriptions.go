@@ -119,7 +119,7 @@ func (db *DB) Written(ctx context.Context, f acmesync.Fence, after string, limit
 		}
 		for _, id := range ids {
 			e := entries[id]
-			e.Hash = ""
+			e.Hash, e.Mapped = "", ""
 			written = append(written, e)
 		}
 		return upsertLedger(ctx, tx, f, written)

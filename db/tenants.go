@@ -24,6 +24,7 @@ type tenantRow struct {
 	Generation  int64                `db:"generation"`
 	Epoch       int64                `db:"epoch"`
 	Config      []byte               `db:"config"`
+	Rules       int64                `db:"rules"`
 	Version     int64                `db:"version"`
 	CreatedAt   time.Time            `db:"created_at"`
 	HeldSince   *time.Time           `db:"held_since"`
@@ -32,7 +33,7 @@ type tenantRow struct {
 
 // selectTenants sees a running tenant with an open hold as held: since the oldest, for its reason.
 const selectTenants = `
-	SELECT t.tenant, t.cell, t.name, t.state, t.state_since, t.state_reason, t.generation, t.epoch, t.config, t.version, t.created_at,
+	SELECT t.tenant, t.cell, t.name, t.state, t.state_since, t.state_reason, t.generation, t.epoch, t.config, t.rules, t.version, t.created_at,
 		h.since AS held_since, h.reason AS held_reason
 	FROM tenants t LEFT JOIN LATERAL (
 		SELECT since, reason FROM holds WHERE holds.tenant = t.tenant AND t.state IN ('starting', 'active') ORDER BY since LIMIT 1
@@ -41,7 +42,7 @@ const selectTenants = `
 func (r tenantRow) tenant() (acmesync.Tenant, error) {
 	t := acmesync.Tenant{
 		ID: r.Tenant, Name: r.Name, Cell: r.Cell, State: r.State, StateSince: r.StateSince, StateReason: r.StateReason,
-		Generation: r.Generation, Epoch: r.Epoch, CreatedAt: r.CreatedAt, Version: r.Version,
+		Generation: r.Generation, Epoch: r.Epoch, Rules: r.Rules, CreatedAt: r.CreatedAt, Version: r.Version,
 	}
 	if err := json.Unmarshal(r.Config, &t.Config); err != nil {
 		return t, fmt.Errorf("read the configuration of %s: %w", r.Tenant, err)

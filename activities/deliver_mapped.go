@@ -1,0 +1,50 @@
+package activities
+
+import (
+	"context"
+
+	"acmesync"
+	"acmesync/app"
+)
+
+// The ledger remembers the event that the app has taken, as a hash. A record that is mapped again, because it or a person or the
+// rules changed, is written only if the event differs: so new rules are delivered to exactly the records they change.
+
+// spare ends a candidate whose event the app holds already. One that a person asked for is written all the same.
+func (r *round) spare(c *candidate) {
+	c.mapped = eventHash(*c.event)
+	if c.again || c.entry.Steps < acmesync.StepWritten || c.entry.Mapped != c.mapped {
+		return
+	}
+	c.ends = done
+}
+
+// eventHash covers all of an event but its revision.
+func eventHash(e app.Event) string {
+	e.Revision = 0
+	return hashOf(app.AppendEvent(nil, &e))
+}
+
+// doubt has the ledger forget what the app holds of records that are about to be written, before they are: an attempt that ends
+// between its write and its commit, or whose commit a command refuses, would leave the ledger sure of what is no more.
+func (r *round) doubt(ctx context.Context, batches ...[]*candidate) error {
+	var keys []acmesync.Key
+	for _, batch := range batches {
+		for _, c := range batch {
+			c.result.Mapped = ""
+			if c.known {
+				keys = append(keys, c.key)
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return r.Ledger.Doubt(ctx, r.fence, keys)
+}
+
+// mayBeThere tells whether the app may hold an event of a record that is not to be there. Of one that is new to the ledger an
+// attempt that did not commit may have written it.
+func mayBeThere(c *candidate) bool {
+	return c.entry.Steps >= acmesync.StepWritten || (c.opened && !c.known && c.key.Stream == acmesync.Appointments)
+}
