@@ -15,57 +15,63 @@ import (
 // The deliver lane carries them out; the caller marks and rings it.
 func (db *DB) Decide(ctx context.Context, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
 	var n int
-	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) error {
-		// The tenant before the review, as page commits lock them: a decision may have to raise the epoch.
-		if _, err := tx.ExecContext(ctx, `SELECT 1 FROM tenants WHERE tenant = $1 FOR UPDATE`, tenant); err != nil {
-			return err
-		}
-		r, err := lockReview(ctx, tx, tenant, fingerprint)
-		if err != nil {
-			return err
-		}
-		fresh, err := tx.ExecContext(ctx, `
-			INSERT INTO commands (tenant, command_id, name, actor) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-			tenant, d.ID, "review_"+string(d.Action), d.Actor)
-		if err != nil {
-			return err
-		}
-		if rows, err := fresh.RowsAffected(); err != nil || rows == 0 {
-			return err
-		}
-		if !r.State.Lives() {
-			return &acmesync.Conflict{Code: "wrong_state", Message: fmt.Sprintf("nobody would carry it out while the tenant is %s: activate it first", r.State)}
-		}
-		var ids []string
-		if err := tx.SelectContext(ctx, &ids, `
-			SELECT acme_id FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL
-				AND (cardinality($3::text[]) = 0 OR acme_id = ANY ($3)) ORDER BY acme_id`,
-			tenant, fingerprint, pq.Array(append([]string{}, d.IDs...))); err != nil {
-			return err
-		}
-		if n = len(ids); n == 0 {
-			return &acmesync.Conflict{Code: "nothing_open", Message: "the review has no open record this decision could be for"}
-		}
-		if d.Action == acmesync.OrderRetry {
-			if ids, err = rereadRanges(ctx, tx, tenant, r.Stream, ids, d); err != nil {
-				return err
-			}
-		}
-		if err := db.storeOrders(ctx, tx, tenant, r.Generation, ordersFor(d, r.Stream, ids)); err != nil {
-			return err
-		}
-		if d.Action == acmesync.OrderDiscard {
-			if _, err := tx.ExecContext(ctx, `
-				UPDATE reviews SET state = 'compensating', state_since = now() WHERE tenant = $1 AND fingerprint = $2`, tenant, fingerprint); err != nil {
-				return err
-			}
-		}
-		return auditTx(ctx, tx, tenant, d.Actor, "review_"+string(d.Action), fingerprint, d.Reason)
+	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) (err error) {
+		n, err = db.decide(ctx, tx, tenant, fingerprint, d)
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s review %s of %s: %w", d.Action, fingerprint, tenant, err)
 	}
 	return n, nil
+}
+
+func (db *DB) decide(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error) {
+	// The tenant before the review, as page commits lock them: a decision may have to raise the epoch.
+	if _, err := tx.ExecContext(ctx, `SELECT 1 FROM tenants WHERE tenant = $1 FOR UPDATE`, tenant); err != nil {
+		return 0, err
+	}
+	r, err := lockReview(ctx, tx, tenant, fingerprint)
+	if err != nil {
+		return 0, err
+	}
+	fresh, err := tx.ExecContext(ctx, `
+		INSERT INTO commands (tenant, command_id, name, actor) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
+		tenant, d.ID, "review_"+string(d.Action), d.Actor)
+	if err != nil {
+		return 0, err
+	}
+	if rows, err := fresh.RowsAffected(); err != nil || rows == 0 {
+		return 0, err
+	}
+	if !r.State.Lives() {
+		return 0, &acmesync.Conflict{Code: "wrong_state", Message: fmt.Sprintf("nobody would carry it out while the tenant is %s: activate it first", r.State)}
+	}
+	var ids []string
+	if err := tx.SelectContext(ctx, &ids, `
+		SELECT acme_id FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL
+			AND (cardinality($3::text[]) = 0 OR acme_id = ANY ($3)) ORDER BY acme_id`,
+		tenant, fingerprint, pq.Array(append([]string{}, d.IDs...))); err != nil {
+		return 0, err
+	}
+	n := len(ids)
+	if n == 0 {
+		return 0, &acmesync.Conflict{Code: "nothing_open", Message: "the review has no open record this decision could be for"}
+	}
+	if d.Action == acmesync.OrderRetry {
+		if ids, err = rereadRanges(ctx, tx, tenant, r.Stream, ids, d); err != nil {
+			return 0, err
+		}
+	}
+	if err := db.storeOrders(ctx, tx, tenant, r.Generation, ordersFor(d, r.Stream, ids)); err != nil {
+		return 0, err
+	}
+	if d.Action == acmesync.OrderDiscard {
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE reviews SET state = 'compensating', state_since = now() WHERE tenant = $1 AND fingerprint = $2`, tenant, fingerprint); err != nil {
+			return 0, err
+		}
+	}
+	return n, auditTx(ctx, tx, tenant, d.Actor, "review_"+string(d.Action), fingerprint, d.Reason)
 }
 
 // orderSize bounds one order to what one round of the deliver lane does.

@@ -95,6 +95,9 @@ func (db *DB) CreateTenant(ctx context.Context, n NewTenant) (acmesync.Tenant, e
 		if _, err := tx.ExecContext(ctx, `INSERT INTO lanes (tenant, lane) VALUES ($1, 'fetch'), ($1, 'deliver')`, n.ID); err != nil {
 			return err
 		}
+		if err := storeConfig(ctx, tx, n.ID, 1, config, n.Actor, ""); err != nil {
+			return err
+		}
 		if err := db.storeTenantKeys(ctx, tx, n.ID); err != nil {
 			return err
 		}
@@ -136,31 +139,6 @@ func (db *DB) Tenants(ctx context.Context, after acmesync.TenantID, limit int) (
 		tenants = append(tenants, t)
 	}
 	return tenants, nil
-}
-
-// Configure replaces a tenant's configuration; lanes notice at their next page.
-func (db *DB) Configure(ctx context.Context, id acmesync.TenantID, c acmesync.Config, actor string) error {
-	config, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	err = db.in(ctx, id, func(tx *sqlx.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE tenants SET config = $2, epoch = epoch + 1, version = version + 1 WHERE tenant = $1`, id, string(config))
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 0 {
-			return acmesync.ErrNotFound
-		}
-		if _, err := tx.ExecContext(ctx, `UPDATE positions SET due_at = now() WHERE tenant = $1`, id); err != nil {
-			return err
-		}
-		return auditTx(ctx, tx, id, actor, "configure", "", string(config))
-	})
-	if err != nil {
-		return fmt.Errorf("configure tenant %s: %w", id, err)
-	}
-	return nil
 }
 
 // Connection reads where a tenant's Acme and app are.
