@@ -151,8 +151,11 @@ func (c *Control) Configure(ctx context.Context, id acmesync.TenantID, version i
 	if checkConfig(after, invalid); invalid.err() != nil {
 		return View{}, invalid
 	}
-	if !reflect.DeepEqual(after, before.Config) || version != before.Version {
-		if err := c.DB.ConfigureAt(ctx, id, version, after, actor); err != nil {
+	if version != before.Version {
+		return View{}, &acmesync.Conflict{Code: "version_changed", Message: "the tenant was changed in the meantime: read it again"}
+	}
+	if !reflect.DeepEqual(after, before.Config) {
+		if _, err := c.DB.Configure(ctx, id, acmesync.ConfigChange{Config: after, Over: before.Rules, Actor: actor}); err != nil {
 			return View{}, err
 		}
 		if before.State.Lives() || before.State == acmesync.Held {

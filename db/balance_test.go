@@ -123,7 +123,8 @@ func TestLedger(t *testing.T) {
 
 	t.Run("an entry comes back as it was written", func(t *testing.T) {
 		want := acmesync.LedgerEntry{Key: appointment("1"), Version: 7, SourceAt: time.Unix(1_700_000_000, 123_456_000).UTC(), Hash: "22222222-2222-2222-2222-222222222222",
-			State: acmesync.Parked, Code: acmesync.EndMissing, Field: "end", Revision: f.Revision(3), AppID: "ev_1", Steps: acmesync.StepWritten, OwnerID: "o1"}
+			State: acmesync.Parked, Code: acmesync.EndMissing, Field: "end", Revision: f.Revision(3), AppID: "ev_1", Steps: acmesync.StepWritten, OwnerID: "o1",
+			Mapped: "33333333-3333-3333-3333-333333333333"}
 		commit(want)
 		got := read("1", "unknown")
 		require.Len(t, got, 1)
@@ -146,6 +147,19 @@ func TestLedger(t *testing.T) {
 		e.Hash = ""
 		commit(e)
 		require.Equal(t, "00000000-0000-0000-0000-000000000000", read("unagreed")["unagreed"].Hash)
+	})
+	t.Run("of a record in doubt nobody is sure what the app holds, and only of that", func(t *testing.T) {
+		doubted, sure := entry(acmesync.Appointments, "doubted", acmesync.InStep, ""), entry(acmesync.Appointments, "sure", acmesync.InStep, "")
+		doubted.Mapped, sure.Mapped, sure.Steps = "33333333-3333-3333-3333-333333333333", "33333333-3333-3333-3333-333333333333", acmesync.StepWritten
+		commit(doubted, sure, entry(acmesync.Touchpoints, "doubted", acmesync.InStep, ""))
+		require.NoError(t, d.Doubt(ctx, f, []acmesync.Key{appointment("doubted"), appointment("unknown")}))
+		got := read("doubted", "sure")
+		require.Equal(t, []any{"00000000-0000-0000-0000-000000000000", "", acmesync.StepWritten, int64(1)},
+			[]any{got["doubted"].Hash, got["doubted"].Mapped, got["doubted"].Steps, got["doubted"].Version})
+		require.Equal(t, []any{sure.Hash, sure.Mapped}, []any{got["sure"].Hash, got["sure"].Mapped})
+		other, err := d.Ledger(ctx, f, acmesync.Touchpoints, []string{"doubted"})
+		require.NoError(t, err)
+		require.Equal(t, sure.Hash, other["doubted"].Hash)
 	})
 	t.Run("two results of one record in one round are refused, and nothing of the round is kept", func(t *testing.T) {
 		err := d.CommitDelivered(ctx, f, acmesync.Delivered{Entries: []acmesync.LedgerEntry{

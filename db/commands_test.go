@@ -282,21 +282,6 @@ func TestCommands(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, acmesync.Starting, tenant.State)
 	})
-	t.Run("a configuration made for an older version of the tenant is a conflict", func(t *testing.T) {
-		activated(t, d, "config")
-		tenant, err := d.Tenant(ctx, "config")
-		require.NoError(t, err)
-		require.NoError(t, d.ConfigureAt(ctx, "config", tenant.Version, acmesync.Config{PollSeconds: 30}, "anna"))
-		var conflict *acmesync.Conflict
-		require.ErrorAs(t, d.ConfigureAt(ctx, "config", tenant.Version, acmesync.Config{PollSeconds: 60}, "bert"), &conflict)
-		require.Equal(t, "version_changed", conflict.Code)
-		after, err := d.Tenant(ctx, "config")
-		require.NoError(t, err)
-		require.Equal(t, acmesync.Config{PollSeconds: 30}, after.Config)
-		require.Equal(t, tenant.Epoch+1, after.Epoch, "lanes notice at their next page")
-		require.ErrorIs(t, d.Configure(ctx, "nobody", acmesync.Config{}, "anna"), acmesync.ErrNotFound)
-		require.ErrorIs(t, d.ConfigureAt(ctx, "nobody", 1, acmesync.Config{}, "anna"), acmesync.ErrNotFound)
-	})
 	t.Run("an id that is taken is a conflict and changes nothing", func(t *testing.T) {
 		draft(t, d, "taken")
 		before := dump(t, d, "taken")

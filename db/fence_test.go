@@ -29,6 +29,9 @@ func fencedCalls(d *dbtest.Database) map[string]func(context.Context, acmesync.F
 				Parked:  []acmesync.ParkedRecord{parkedRecord(acmesync.Touchpoints, "straggler", acmesync.UserMissing, "user_id")},
 			})
 		},
+		"Doubt": func(ctx context.Context, f acmesync.Fence) error {
+			return d.Doubt(ctx, f, []acmesync.Key{appointment("straggler")})
+		},
 		"CommitCells": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitCells(ctx, f, []acmesync.Cell{{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", Changed: 1}})
 		},

@@ -26,7 +26,7 @@ type victim struct {
 	hints          []acmesync.Hint
 	cells          []acmesync.Cell
 	cleanup        acmesync.Cleanup
-	version        int64
+	version        int64 // of its configuration
 }
 
 // intrusion calls one method for the victim and answers what it has read: nothing at all is a zero or empty value.
@@ -98,11 +98,12 @@ var intrusions = map[string]intrusion{
 		return wrote(d.CommitSubscription(ctx, v.fetch, "sub_intruder", "whsec_intruder", time.Hour))
 	},
 	"Completed": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Completed(ctx, v.deliver) },
+	"Config":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Config(ctx, v.id, 1) },
+	"Configs": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Configs(ctx, v.id, 0, 10) },
 	"Configure": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.Configure(ctx, v.id, acmesync.Config{PageSize: 1}, "intruder"))
-	},
-	"ConfigureAt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.ConfigureAt(ctx, v.id, v.version, acmesync.Config{PageSize: 1}, "intruder"))
+		return d.Configure(ctx, v.id, acmesync.ConfigChange{
+			Config: acmesync.Config{PageSize: 1}, Over: v.version, Walk: acmesync.Polled(), Retry: []string{v.fingerprint}, Actor: "intruder",
+		})
 	},
 	"Connection": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		c, err := d.Connection(ctx, v.id)
@@ -123,6 +124,9 @@ var intrusions = map[string]intrusion{
 	},
 	"DescribeAccount": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.DescribeAccount(ctx, v.id, "AQ", "Antarctica/Troll"))
+	},
+	"Doubt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.Doubt(ctx, v.deliver, []acmesync.Key{appointment("canary-in-step")}))
 	},
 	"DueCells": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.DueCells(ctx, v.deliver, 10) },
 	"EndLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
@@ -326,7 +330,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	}
 	tenant, err := d.Tenant(ctx, v.id)
 	require.NoError(t, err)
-	v.version = tenant.Version
+	v.version = tenant.Rules
 	return v
 }
 

@@ -53,6 +53,13 @@ func TestPlansWithoutStatistics(t *testing.T) {
 			require.Len(t, got, len(ids))
 			return err
 		}, "ledger", regexp.MustCompile(`Index Cond: .*acme_id = u\.id`)},
+		{"records in doubt are found by their whole key", func() error {
+			keys := make([]acmesync.Key, len(ids))
+			for i, id := range ids {
+				keys[i] = appointment(id)
+			}
+			return watched.Doubt(ctx, f, keys)
+		}, "ledger", regexp.MustCompile(`(?s)TID Cond: \(ctid = ANY.*Index Cond: .*acme_id = u\.id|Index Cond: .*acme_id = u\.id.*TID Cond: \(ctid = ANY`)},
 		{"unknown contacts are found by the whole key", func() error {
 			_, err := watched.UnknownContacts(ctx, in, ids)
 			return err

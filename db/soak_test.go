@@ -71,7 +71,14 @@ func TestEverythingAtOnce(t *testing.T) {
 			return errors.Join(command(ctx, acmesync.Deactivate), command(ctx, acmesync.Activate))
 		},
 		"configure": func(ctx context.Context) error {
-			return d.Configure(ctx, any1(), acmesync.Config{PageSize: 10}, "test")
+			tenant, err := d.Tenant(ctx, any1())
+			if err != nil {
+				return err
+			}
+			_, err = d.Configure(ctx, tenant.ID, acmesync.ConfigChange{
+				Config: acmesync.Config{PageSize: 10}, Over: tenant.Rules, Walk: acmesync.Polled(), Retry: []string{endMissing}, Actor: "test",
+			})
+			return err
 		},
 		"retry":   func(ctx context.Context) error { return decided(ctx, acmesync.OrderRetry) },
 		"discard": func(ctx context.Context) error { return decided(ctx, acmesync.OrderDiscard) },

@@ -128,7 +128,7 @@ func problemsOf(e *jsonschema.ValidationError, schema *jsonschema.Schema) []Prob
 func strangeName(pointer, name string, known []string) Problem {
 	p := Problem{Pointer: pointer + "/" + escape(short(name)), Message: "There is no such field here."}
 	slices.Sort(known)
-	if near := nearest(name, known); near != "" {
+	if near := closest(name, known); near != "" {
 		p.Hint = "Did you mean " + near + "?"
 	} else if len(known) > 0 {
 		p.Hint = "There are " + strings.Join(known, ", ") + "."
