@@ -19,9 +19,9 @@ func (r *round) spare(c *candidate) {
 	c.ends = done
 }
 
-// eventHash covers all of an event but its revision.
+// eventHash covers all that an event says: not how it is written.
 func eventHash(e app.Event) string {
-	e.Revision = 0
+	e.Revision, e.IfVersion = 0, 0
 	return hashOf(app.AppendEvent(nil, &e))
 }
 

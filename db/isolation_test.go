@@ -98,8 +98,8 @@ var intrusions = map[string]intrusion{
 		return wrote(d.CommitSubscription(ctx, v.fetch, "sub_intruder", "whsec_intruder", time.Hour))
 	},
 	"Completed": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Completed(ctx, v.deliver) },
-	"Config":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Config(ctx, v.id, 1) },
-	"Configs": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Configs(ctx, v.id, 0, 10) },
+	"Config":    func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Config(ctx, v.id, 1) },
+	"Configs":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Configs(ctx, v.id, 0, 10) },
 	"Configure": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Configure(ctx, v.id, acmesync.ConfigChange{
 			Config: acmesync.Config{PageSize: 1}, Over: v.version, Walk: acmesync.Polled(), Retry: []string{v.fingerprint}, Actor: "intruder",
