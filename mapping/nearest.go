@@ -6,15 +6,20 @@ import "strings"
 func closest(typed string, known []string) string {
 	best, least := "", 0
 	for _, word := range known {
-		if len(word) > 2 && strings.HasPrefix(strings.ToLower(typed), word) {
-			return word
-		}
 		d := distance(strings.ToLower(typed), word)
-		if allowed := max(1, len(word)/3); d <= allowed && (best == "" || d < least) {
+		if allowed := max(1, (len(word)+1)/3); d <= allowed && (best == "" || d < least) {
 			best, least = word, d
 		}
 	}
-	return best
+	if best != "" {
+		return best
+	}
+	for _, word := range known {
+		if len(word) > 2 && strings.HasPrefix(strings.ToLower(typed), word) {
+			return word
+		}
+	}
+	return ""
 }
 
 // distance counts the letters to be added, removed, replaced or swapped with their neighbour to turn one word into the other.
