@@ -12,6 +12,17 @@ const (
 	InternalNotCounted    Code = "internal_not_counted"   // a call or mail among colleagues
 	BouncedNotCounted     Code = "bounced_not_counted"    // a mail that never arrived
 	Discarded             Code = "discarded"              // by a person, in a review
+
+	TooOld              Code = "too_old"               // over before the history the tenant wants began
+	BeyondHorizon       Code = "beyond_horizon"        // too far ahead; looked at again when it comes near
+	OwnerExcluded       Code = "owner_excluded"        // its owner is none of those the tenant wants
+	StatusExcluded      Code = "status_excluded"       // its status is none of those the tenant wants
+	PrivateExcluded     Code = "private_excluded"      // the tenant wants no private ones
+	CanceledRemoved     Code = "canceled_removed"      // the tenant wants such ones out of the calendar, as the next two
+	CompletedRemoved    Code = "completed_removed"     //
+	NoShowRemoved       Code = "no_show_removed"       //
+	ForwardedNotCounted Code = "forwarded_not_counted" // a mail that was only passed on
+	CallTooShort        Code = "call_too_short"        // shorter than the tenant counts
 )
 
 // Why a record is parked: somebody should look at it.
@@ -41,4 +52,5 @@ const (
 	EndedGeneration  Code = "old_generation" // it belongs to an earlier activation
 	EndedUnknown     Code = "unknown_object" // names nothing this product syncs
 	EndedGone        Code = "gone"           // Acme has no such record
+	EndedStreamOff   Code = "stream_off"     // the tenant has switched its stream off
 )

@@ -63,7 +63,7 @@ const (
 
 // Scope is which appointments are carried over at all.
 type Scope struct {
-	HistoryDays int      `json:"history_days,omitempty"` // ended at most so long ago; 0: 90, -1: no bound
+	HistoryDays int      `json:"history_days,omitempty"` // ended at most so long ago when first seen; 0: 90, -1: no bound
 	HorizonDays int      `json:"horizon_days,omitempty"` // begins at most so far ahead; 0: 365
 	Owners      []string `json:"owners,omitempty"`       // Acme's user ids; none: all
 	Statuses    []string `json:"statuses,omitempty"`     // Acme's words; none: all

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"strings"
+	"time"
 
 	"acmesync"
 	"acmesync/acme"
@@ -18,21 +19,24 @@ const (
 	privateTitle = "Busy"
 )
 
-// appointment is the built-in mapping. A canceled appointment is kept and marked, as are completed ones and those nobody came to. A private one
-// shows that the time is taken, and whether it was canceled, but nothing else.
-func appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, s Settings) (app.Event, error) {
-	owner, err := ownerOf(a, staff)
+// appointment is the built-in mapping within the tenant's rules.
+func (r *Rules) appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, on Occasion) (app.Event, error) {
+	when := times(a, staff.zones, r.settings)
+	if err := r.leftOut(a, when, on); err != nil {
+		return app.Event{}, err
+	}
+	owner, err := r.ownerOf(a, staff)
 	if err != nil {
 		return app.Event{}, err
 	}
-	e := app.Event{OwnerID: owner.ID}
-	if e.Start, e.End, err = times(a, staff.zones, s); err != nil {
+	if when.fault != nil {
+		return app.Event{}, when.fault
+	}
+	e := app.Event{OwnerID: owner.ID, Start: when.start, End: when.end}
+	if e.Status, e.Outcome, err = r.standing(a.Status); err != nil {
 		return app.Event{}, err
 	}
-	if e.Status, e.Outcome, err = standing(a.Status); err != nil {
-		return app.Event{}, err
-	}
-	if a.IsPrivate {
+	if a.IsPrivate && r.appointments.Scope.Private != acmesync.PrivateFull {
 		e.Visibility, e.Title, e.Outcome = app.VisibilityBusy, privateTitle, ""
 		return e, nil
 	}
@@ -41,63 +45,81 @@ func appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, s Set
 	e.Description = plainText(a.NotesHTML)
 	e.Location = clip(a.Location, maxLocation)
 	e.ConferenceURL = a.ConferenceURL
-	e.Attendees = attendees(contacts, s.Region)
+	e.Attendees = attendees(contacts, r.settings.Region)
 	return e, nil
 }
 
-func ownerOf(a acme.Appointment, staff Staff) (app.User, error) {
+// leftOut tells what is not carried over, whatever else may be wrong with it.
+func (r *Rules) leftOut(a acme.Appointment, when span, on Occasion) error {
 	switch {
 	case a.Recurrence != nil:
-		return app.User{}, skip(acmesync.RecurrenceUnsupported, "recurrence")
+		return skip(acmesync.RecurrenceUnsupported, "recurrence")
 	case a.SeriesID != "":
-		return app.User{}, skip(acmesync.RecurrenceUnsupported, "series_id")
-	case a.OwnerID == "":
+		return skip(acmesync.RecurrenceUnsupported, "series_id")
+	}
+	if err := r.excluded(a); err != nil {
+		return err
+	}
+	if _, _, err := r.standing(a.Status); isSkip(err) {
+		return err
+	}
+	return r.outside(when, on)
+}
+
+func (r *Rules) ownerOf(a acme.Appointment, staff Staff) (app.User, error) {
+	if a.OwnerID == "" {
 		return app.User{}, park(acmesync.OwnerMissing, "owner_id", "Nobody owns the appointment; give it an owner in Acme.")
 	}
 	owner, ok := staff.AppUser(a.OwnerID)
 	if !ok {
-		return app.User{}, skip(acmesync.OwnerUnmatched, "owner_id")
+		return app.User{}, r.unmatched(acmesync.OwnerUnmatched, "owner_id")
 	}
 	return owner, nil
 }
 
-func times(a acme.Appointment, z *zones, s Settings) (start, end app.Moment, err error) {
-	switch {
-	case a.Start == nil:
-		return start, end, park(acmesync.StartMissing, "start", "The appointment has no start; set one in Acme.")
-	case a.End == nil:
-		return start, end, park(acmesync.EndMissing, "end", "The appointment has no end; set one in Acme.")
+// unmatched is what becomes of a record whose owner or user the app does not know.
+func (r *Rules) unmatched(code acmesync.Code, field string) error {
+	if r.people.UnmatchedOwner != acmesync.UnmatchedPark {
+		return skip(code, field)
 	}
-	start, from, err := z.moment(*a.Start, "start", s.TimeZone)
-	if err != nil {
-		return start, end, err
-	}
-	end, until, err := z.moment(*a.End, "end", s.TimeZone)
-	switch {
-	case err != nil:
-		return start, end, err
-	case (start.Date == "") != (end.Date == ""):
-		return start, end, park(acmesync.TimeInvalid, "end",
-			"One of start and end is a whole day and the other a time of day; make both alike in Acme.")
-	case !until.After(from):
-		return start, end, park(acmesync.EndBeforeStart, "end",
-			"The appointment does not end after it starts; correct its times in Acme.")
-	}
-	return start, end, nil
+	return park(code, field, "Whom this belongs to in Acme has no user in the app; add one with the same e-mail address, or name the user in the rules.")
 }
 
-func standing(s acme.AppointmentStatus) (status, outcome string, err error) {
-	switch s {
-	case acme.Scheduled:
-		return app.StatusConfirmed, "", nil
-	case acme.Completed:
-		return app.StatusConfirmed, app.OutcomeCompleted, nil
-	case acme.NoShow:
-		return app.StatusConfirmed, app.OutcomeNoShow, nil
-	case acme.Canceled:
-		return app.StatusCancelled, "", nil
+// span is when an appointment is.
+type span struct {
+	start, end  app.Moment
+	from, until time.Time // zero: cannot be read
+	wholeDays   bool
+	fault       error // why it is no appointment as it stands
+}
+
+func times(a acme.Appointment, z *zones, s Settings) span {
+	var t span
+	var badStart, badEnd error
+	if a.Start != nil {
+		t.start, t.from, badStart = z.moment(*a.Start, "start", s.TimeZone)
 	}
-	return "", "", park(acmesync.Unreadable, "status", "The status is none that is known here; set another one in Acme or ask support.")
+	if a.End != nil {
+		t.end, t.until, badEnd = z.moment(*a.End, "end", s.TimeZone)
+	}
+	t.wholeDays = t.start.Date != "" || t.end.Date != ""
+	switch {
+	case a.Start == nil:
+		t.fault = park(acmesync.StartMissing, "start", "The appointment has no start; set one in Acme.")
+	case a.End == nil:
+		t.fault = park(acmesync.EndMissing, "end", "The appointment has no end; set one in Acme.")
+	case badStart != nil:
+		t.fault = badStart
+	case badEnd != nil:
+		t.fault = badEnd
+	case (t.start.Date == "") != (t.end.Date == ""):
+		t.fault = park(acmesync.TimeInvalid, "end",
+			"One of start and end is a whole day and the other a time of day; make both alike in Acme.")
+	case !t.until.After(t.from):
+		t.fault = park(acmesync.EndBeforeStart, "end",
+			"The appointment does not end after it starts; correct its times in Acme.")
+	}
+	return t
 }
 
 // title keeps the subject as typed, unless there is nothing to see in it.

@@ -31,7 +31,7 @@ type given struct {
 	Region      string          `json:"region,omitempty"`
 	TimeZone    *string         `json:"time_zone,omitempty"`
 	Config      acmesync.Config `json:"config,omitzero"`
-	Now         *time.Time      `json:"now,omitempty"`
+	Now         *time.Time      `json:"now,omitempty"` // left out: the record is in scope
 	Delivered   bool            `json:"delivered,omitempty"`
 }
 
@@ -94,7 +94,6 @@ func read(t *testing.T, path string) given {
 
 func mapped(t *testing.T, g given) outcome {
 	t.Helper()
-	staff := mapping.NewStaff(orDefault(g.AcmeUsers, acmeUsers()), orDefault(g.AppUsers, appUsers()))
 	s := settings()
 	if g.Region != "" {
 		s.Region = g.Region
@@ -103,9 +102,10 @@ func mapped(t *testing.T, g given) outcome {
 		s.TimeZone = *g.TimeZone
 	}
 	rules := compiled(t, g.Config, s)
-	on := mapping.Occasion{Now: ordinaryNow, Delivered: g.Delivered}
+	staff := rules.Staff(orDefault(g.AcmeUsers, acmeUsers()), orDefault(g.AppUsers, appUsers()))
+	on := occasion()
 	if g.Now != nil {
-		on.Now = *g.Now
+		on = mapping.Occasion{Now: *g.Now, Delivered: g.Delivered}
 	}
 	if g.Touchpoint != nil {
 		p, err := acme.DecodeTouchpoint(g.Touchpoint)

@@ -14,8 +14,16 @@ import (
 // Rules are a tenant's configuration, ready to be used on records. Deliver, preview and audit all map by them. They may be used
 // by several goroutines at once.
 type Rules struct {
-	settings Settings
-	stamp    string
+	settings     Settings
+	appointments acmesync.AppointmentRules
+	touchpoints  acmesync.TouchpointRules
+	people       acmesync.PeopleRules
+	poll         acmesync.PollRules
+	history      time.Duration // negative: no bound
+	horizon      time.Duration
+	quiet        []quietWindow
+	zones        *zones
+	stamp        string
 }
 
 // Problem is one thing that is wrong with a configuration, and what to do about it.
@@ -30,7 +38,50 @@ type Problem struct {
 // Compile makes rules of a configuration and of what its Acme account says about itself, or answers all that is wrong at once.
 // Rules that come with problems are nil.
 func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
-	return &Rules{settings: s, stamp: stampOf(c, s)}, nil
+	s.Region, s.TimeZone = orDefault(c.People.Region, s.Region), orDefault(c.People.TimeZone, s.TimeZone)
+	r := &Rules{
+		settings: s, appointments: c.Appointments, touchpoints: c.Touchpoints, people: c.People, poll: c.Poll, zones: new(zones),
+		history: days(c.Appointments.Scope.HistoryDays, historyDays), horizon: days(c.Appointments.Scope.HorizonDays, horizonDays),
+		stamp: stampOf(c, s),
+	}
+	k := check{zones: r.zones}
+	k.scope(c.Appointments.Scope)
+	k.people(c.People)
+	k.poll(c.Poll)
+	r.quiet = k.quiet(c.Poll.Quiet, s.TimeZone)
+	if len(k.problems) > 0 {
+		return nil, k.problems
+	}
+	return r, nil
+}
+
+// Off tells whether the tenant has switched a stream off.
+func (r *Rules) Off(s acmesync.Stream) bool {
+	switch s {
+	case acmesync.Appointments:
+		return r.appointments.Off
+	case acmesync.Touchpoints:
+		return r.touchpoints.Off
+	case acmesync.Contacts, acmesync.Users:
+	}
+	return false
+}
+
+// Staff matches Acme's users to the app's: by the tenant's own list first, else by e-mail, see NewStaff. A user of the app's
+// that the tenant names and the app does not have matches nobody.
+func (r *Rules) Staff(acmeUsers []acme.User, appUsers []app.User) Staff {
+	s := NewStaff(acmeUsers, appUsers)
+	byID := make(map[string]app.User, len(appUsers))
+	for _, u := range appUsers {
+		byID[u.ID] = u
+	}
+	for acmeID, appID := range r.people.Owners {
+		delete(s.matched, acmeID)
+		if u, ok := byID[appID]; ok {
+			s.matched[acmeID] = u
+		}
+	}
+	return s
 }
 
 // Stamp stands for all that the mapping depends on beside the record and its people. A record is mapped again when it differs.
@@ -54,13 +105,13 @@ type Occasion struct {
 // Appointment maps one appointment to an event without ExternalID and Revision, which the caller sets.
 // The contacts are those that were found, in the order of contact_ids, merges already followed.
 // Errors are *Skip or *acmesync.Fault.
-func (r *Rules) Appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, _ Occasion) (app.Event, error) {
-	return appointment(a, contacts, staff, r.settings)
+func (r *Rules) Appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, on Occasion) (app.Event, error) {
+	return r.appointment(a, contacts, staff, on)
 }
 
 // Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in
 // that user's zone (in UTC where the app names no valid one), by which channel and direction.
 // Errors are *Skip or *acmesync.Fault.
-func (r *Rules) Touchpoint(t acme.Touchpoint, staff Staff, _ Occasion) (acmesync.Fact, error) {
-	return touchpoint(t, staff)
+func (r *Rules) Touchpoint(t acme.Touchpoint, staff Staff, on Occasion) (acmesync.Fact, error) {
+	return r.touchpoint(t, staff, on)
 }

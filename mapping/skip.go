@@ -1,6 +1,11 @@
 package mapping
 
-import "acmesync"
+import (
+	"errors"
+	"time"
+
+	"acmesync"
+)
 
 // RulesVersion is raised when the mapping changes what it writes: every record is then written again.
 const RulesVersion = 1
@@ -15,9 +20,16 @@ type Settings struct {
 type Skip struct {
 	Code  acmesync.Code
 	Field string // of the Acme record, the one that decided
+	// Again is when the record would come out differently though nothing about it changed; zero: never.
+	Again time.Time `json:",omitzero"`
 }
 
 func (s *Skip) Error() string { return "left out: " + string(s.Code) + " (" + s.Field + ")" }
+
+func isSkip(err error) bool {
+	var s *Skip
+	return errors.As(err, &s)
+}
 
 func skip(code acmesync.Code, field string) error {
 	return &Skip{Code: code, Field: field}

@@ -13,12 +13,13 @@ const (
 	// a call and log it at once, and clocks differ.
 	clockSlack = 24 * time.Hour
 
-	bounced = "bounced"
+	bounced   = "bounced"
+	forwarded = "forwarded"
 )
 
-// touchpoint is the built-in mapping. Forwarded mail counts.
-func touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
-	if err := countable(t); err != nil {
+// touchpoint is the built-in mapping within the tenant's rules.
+func (r *Rules) touchpoint(t acme.Touchpoint, staff Staff, on Occasion) (acmesync.Fact, error) {
+	if err := r.countable(t, on); err != nil {
 		return acmesync.Fact{}, err
 	}
 	if t.UserID == "" {
@@ -26,7 +27,7 @@ func touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
 	}
 	user, ok := staff.AppUser(t.UserID)
 	if !ok {
-		return acmesync.Fact{}, skip(acmesync.UserUnmatched, "user_id")
+		return acmesync.Fact{}, r.unmatched(acmesync.UserUnmatched, "user_id")
 	}
 	if err := happened(t); err != nil {
 		return acmesync.Fact{}, err
@@ -41,16 +42,25 @@ func touchpoint(t acme.Touchpoint, staff Staff) (acmesync.Fact, error) {
 	}, nil
 }
 
-// countable tells what never counts, and what cannot be counted under a name the app knows.
-func countable(t acme.Touchpoint) error {
+// countable tells what does not count, and what cannot be counted under a name the app knows. What counted before it grew old
+// goes on counting.
+func (r *Rules) countable(t acme.Touchpoint, on Occasion) error {
+	count := r.touchpoints
+	old := count.HistoryDays > 0 && t.OccurredAt != nil && t.OccurredAt.Before(on.Now.Add(-days(count.HistoryDays, 0)))
 	switch {
-	case t.Direction == acme.Internal:
+	case t.Direction == acme.Internal && !count.CountInternal:
 		return skip(acmesync.InternalNotCounted, "direction")
-	case t.EmailStatus == bounced:
+	case t.EmailStatus == bounced && !count.CountBounced:
 		return skip(acmesync.BouncedNotCounted, "email_status")
+	case t.EmailStatus == forwarded && count.IgnoreForwarded:
+		return skip(acmesync.ForwardedNotCounted, "email_status")
+	case t.Channel == acme.Call && t.DurationMS != nil && *t.DurationMS < int64(count.MinCallSeconds)*1000:
+		return skip(acmesync.CallTooShort, "duration_ms")
+	case old && !on.Delivered:
+		return skip(acmesync.TooOld, "occurred_at")
 	case t.Channel != acme.Call && t.Channel != acme.Email:
 		return park(acmesync.Unreadable, "channel", "The channel is neither call nor email; correct it in Acme or ask support.")
-	case t.Direction != acme.Inbound && t.Direction != acme.Outbound:
+	case t.Direction != acme.Inbound && t.Direction != acme.Outbound && t.Direction != acme.Internal:
 		return park(acmesync.Unreadable, "direction", "The direction is none that is known here; correct it in Acme or ask support.")
 	}
 	return nil
