@@ -91,7 +91,7 @@ type People interface {
 type Holds interface {
 	Hold(ctx context.Context, f acmesync.Fence, h acmesync.Hold, wait time.Duration) error
 	HeldNow(ctx context.Context, t acmesync.TenantID, d acmesync.Dependency) ([]acmesync.Stream, error)
-	Release(ctx context.Context, f acmesync.Fence, d acmesync.Dependency) error
+	Release(ctx context.Context, f acmesync.Fence, d acmesync.Dependency, stream acmesync.Stream) (left int, err error)
 }
 
 // Counts are the cells of the dashboard that are due to be sent.

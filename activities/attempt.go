@@ -23,8 +23,10 @@ type LaneResult struct {
 	Wait   time.Duration `json:"wait,omitempty"`   //
 	Reload bool          `json:"reload,omitempty"` // a command changed the tenant: look at its row
 	Held   bool          `json:"held,omitempty"`   // its dependency is held: a ring is no reason to run before it is due
-	Read   int           `json:"read,omitempty"`
-	Wrote  int           `json:"wrote,omitempty"`
+	// HeldPart: some streams of its dependency are held; the lane works on what is not.
+	HeldPart bool `json:"held_part,omitempty"`
+	Read     int  `json:"read,omitempty"`
+	Wrote    int  `json:"wrote,omitempty"`
 }
 
 // timeBox bounds an attempt well below its StartToClose timeout.
@@ -50,9 +52,10 @@ type attempt struct {
 	// notBefore puts the next attempt off although something is due: the inbox is full.
 	notBefore time.Duration
 	notices   notices
-	// released are the dependencies whose holds this attempt has ended and not renewed: nobody else writes them.
-	released map[acmesync.Dependency]bool
-	fencedAt time.Time // when the fence was last checked
+	// released are the holds this attempt has ended and not renewed: nobody else writes them.
+	released map[holdKey]bool
+	free     map[acmesync.Dependency]bool // nothing of it is held
+	fencedAt time.Time                    // when the fence was last checked
 }
 
 // lane is what an attempt repeats: one page's worth of work, and what came of it.
@@ -113,7 +116,7 @@ func (a *Activities) begin(ctx context.Context, t acmesync.TenantID, name acmesy
 		Activities: a, outside: out, fence: fence, tenant: tenant,
 		log:   log.With(activity.GetLogger(ctx), "tenant_id", t, "lane", name),
 		until: time.Now().Add(timeBox), stop: activity.GetWorkerStopChannel(ctx),
-		released: map[acmesync.Dependency]bool{},
+		released: map[holdKey]bool{}, free: map[acmesync.Dependency]bool{},
 	}, nil
 }
 
@@ -173,23 +176,34 @@ func (at *attempt) linger(ctx context.Context) (bool, error) {
 // lookAtFence is how old the last check of the fence may be when a lane lingers: each commit checks it anyway.
 const lookAtFence = time.Second
 
+// holdKey names a hold: a dependency, and a stream of it or all.
+type holdKey struct {
+	dependency acmesync.Dependency
+	stream     acmesync.Stream
+}
+
+// dependencyOf is the system a lane cannot work without.
+var dependencyOf = map[acmesync.Lane]acmesync.Dependency{acmesync.Fetch: acmesync.DependsOnAcme, acmesync.Deliver: acmesync.DependsOnApp}
+
 // heldNow lists what is held of the dependency that this lane alone holds and releases.
 func (at *attempt) heldNow(ctx context.Context, d acmesync.Dependency) ([]acmesync.Stream, error) {
-	if at.released[d] {
+	if at.free[d] {
 		return nil, nil
 	}
 	return at.Holds.HeldNow(ctx, at.fence.Tenant, d)
 }
 
-// release ends the holds on a dependency that has just answered.
-func (at *attempt) release(ctx context.Context, d acmesync.Dependency) error {
-	if at.released[d] {
+// release ends the hold on a stream that a dependency has just answered for, and the one on all of them.
+func (at *attempt) release(ctx context.Context, d acmesync.Dependency, stream acmesync.Stream) error {
+	key := holdKey{d, stream}
+	if at.released[key] || at.free[d] {
 		return nil
 	}
-	if err := at.Holds.Release(ctx, at.fence, d); err != nil {
+	left, err := at.Holds.Release(ctx, at.fence, d, stream)
+	if err != nil {
 		return err
 	}
-	at.released[d] = true
+	at.released[key], at.free[d] = true, left == 0
 	return nil
 }
 
@@ -225,7 +239,9 @@ func (at *attempt) end(ctx context.Context) (LaneResult, error) {
 		return LaneResult{}, err
 	}
 	at.result.Wait, at.result.Due = max(wait, at.notBefore), due
-	return at.result, nil
+	held, err := at.heldNow(ctx, dependencyOf[at.fence.Lane])
+	at.result.HeldPart = len(held) > 0
+	return at.result, err
 }
 
 // judge carries out what the table says about a failed call. It answers an error only where the attempt has to end.
@@ -246,7 +262,8 @@ func (at *attempt) judge(ctx context.Context, stream acmesync.Stream, err error)
 	case hold, restart, park, vanish: // what is not about one record stops the stream
 	}
 	at.log.Warn("held", "dependency", f.dependency, "stream", stream, "kind", f.kind, "error", f.err)
-	at.released[f.dependency] = false
+	clear(at.released)
+	at.free[f.dependency] = false
 	return at.Holds.Hold(ctx, at.fence, acmesync.Hold{
 		Dependency: f.dependency, Stream: stream, Kind: f.kind, Reason: reasonFor(f),
 	}, f.retryAfter)

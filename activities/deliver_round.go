@@ -77,7 +77,7 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 		return failed, l.Inbox.ReleasePages(ctx, l.fence, pages)
 	}
 	if r.called {
-		return nil, l.release(ctx, acmesync.DependsOnApp)
+		return nil, l.release(ctx, acmesync.DependsOnApp, "")
 	}
 	return nil, nil
 }

@@ -35,12 +35,16 @@ func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 		if err := l.readHints(ctx, stream, named); err != nil {
 			return busy, err
 		}
+		// What is read by id says nothing about a list that is held.
+		if err := l.release(ctx, acmesync.DependsOnAcme, ""); err != nil {
+			return busy, err
+		}
 	}
 	worked := busy
 	if len(hints) < hintsAtOnce {
 		worked = settled
 	}
-	return worked, l.release(ctx, acmesync.DependsOnAcme)
+	return worked, nil
 }
 
 // readHints reads one stream's hints by id, at most a batch at a time; several hints of one record are one read.

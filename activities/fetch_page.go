@@ -51,7 +51,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, answer.Items, contacts, &next)); err != nil {
 		return err
 	}
-	return l.release(ctx, acmesync.DependsOnAcme)
+	return l.release(ctx, acmesync.DependsOnAcme, p.Stream)
 }
 
 func (l *fetchLane) query(p acmesync.Position) acme.ListQuery {

@@ -71,14 +71,16 @@ func (db *DB) Hold(ctx context.Context, f acmesync.Fence, h acmesync.Hold, wait 
 	return nil
 }
 
-// Release ends the holds on a dependency: it has just answered.
-func (db *DB) Release(ctx context.Context, f acmesync.Fence, d acmesync.Dependency) error {
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE tenant = $1 AND dependency = $2`, f.Tenant, d)
-		return err
+// Release ends the hold on a stream of a dependency that has just answered for it, and the hold on all of them. It answers
+// how many holds on other streams are left: their own success has to end them.
+func (db *DB) Release(ctx context.Context, f acmesync.Fence, d acmesync.Dependency, stream acmesync.Stream) (left int, err error) {
+	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &left, `
+			WITH ended AS (DELETE FROM holds WHERE tenant = $1 AND dependency = $2 AND stream IN ('', $3))
+			SELECT count(*) FROM holds WHERE tenant = $1 AND dependency = $2 AND stream NOT IN ('', $3)`, f.Tenant, d, stream)
 	})
 	if err != nil {
-		return fmt.Errorf("release %s of %s: %w", d, f.Tenant, err)
+		return 0, fmt.Errorf("release %s of %s: %w", d, f.Tenant, err)
 	}
-	return nil
+	return left, nil
 }

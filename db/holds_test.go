@@ -29,6 +29,12 @@ func TestHolds(t *testing.T) {
 		require.NoError(t, err)
 		return streams
 	}
+	release := func(t *testing.T, f acmesync.Fence, on acmesync.Dependency, stream acmesync.Stream) int {
+		t.Helper()
+		left, err := d.Release(ctx, f, on, stream)
+		require.NoError(t, err)
+		return left
+	}
 	acme := acmesync.Hold{Dependency: acmesync.DependsOnAcme}
 
 	t.Run("the wait doubles from one second to five minutes, up to a quarter longer each", func(t *testing.T) {
@@ -78,11 +84,11 @@ func TestHolds(t *testing.T) {
 		holds, err := d.Holds(ctx, "due")
 		require.NoError(t, err)
 		require.Len(t, holds, 1)
-		require.NoError(t, d.Release(ctx, f, acmesync.DependsOnApp))
+		release(t, f, acmesync.DependsOnApp, "")
 		holds, err = d.Holds(ctx, "due")
 		require.NoError(t, err)
 		require.Len(t, holds, 1, "the other dependency answering says nothing")
-		require.NoError(t, d.Release(ctx, f, acmesync.DependsOnAcme))
+		release(t, f, acmesync.DependsOnAcme, "")
 		tenant, err := d.Tenant(ctx, "due")
 		require.NoError(t, err)
 		require.Equal(t, acmesync.Starting, tenant.State)
@@ -93,13 +99,24 @@ func TestHolds(t *testing.T) {
 		hold(t, f, acmesync.Hold{Dependency: acmesync.DependsOnAcme, Stream: acmesync.Touchpoints}, time.Hour)
 		require.Equal(t, []acmesync.Stream{acmesync.Touchpoints}, heldNow(t, "stream", acmesync.DependsOnAcme))
 	})
+	t.Run("a stream that answers ends its own hold and the one on all, not another stream's", func(t *testing.T) {
+		activated(t, d, "apart")
+		f := begin(t, d, "apart", acmesync.Fetch)
+		for _, stream := range []acmesync.Stream{"", acmesync.Appointments, acmesync.Touchpoints} {
+			hold(t, f, acmesync.Hold{Dependency: acmesync.DependsOnAcme, Stream: stream}, time.Hour)
+		}
+		require.Equal(t, 1, release(t, f, acmesync.DependsOnAcme, acmesync.Appointments), "one hold is left")
+		require.Equal(t, []acmesync.Stream{acmesync.Touchpoints}, heldNow(t, "apart", acmesync.DependsOnAcme))
+		require.Equal(t, 1, release(t, f, acmesync.DependsOnAcme, ""), "reading by id says nothing about a list")
+		require.Zero(t, release(t, f, acmesync.DependsOnAcme, acmesync.Touchpoints))
+	})
 	t.Run("after a release the wait begins at a second again", func(t *testing.T) {
 		activated(t, d, "fresh")
 		f := begin(t, d, "fresh", acmesync.Fetch)
 		for range 6 {
 			hold(t, f, acme, 0)
 		}
-		require.NoError(t, d.Release(ctx, f, acmesync.DependsOnAcme))
+		release(t, f, acmesync.DependsOnAcme, "")
 		hold(t, f, acme, 0)
 		require.LessOrEqual(t, nextIn(t, "fresh"), 1.25)
 	})
@@ -305,7 +322,8 @@ func TestWithWork(t *testing.T) {
 		require.ElementsMatch(t, []acmesync.Lane{acmesync.Fetch, acmesync.Deliver}, look(t, "held"), "one stream of Acme's stops no hints")
 		down(acmesync.DependsOnAcme, "")
 		require.Equal(t, []acmesync.Lane{acmesync.Deliver}, look(t, "held"))
-		require.NoError(t, d.Release(ctx, f, acmesync.DependsOnAcme))
+		_, err := d.Release(ctx, f, acmesync.DependsOnAcme, "")
+		require.NoError(t, err)
 		down(acmesync.DependsOnApp, "")
 		require.Empty(t, look(t, "held"), "hints stay hints while the app is held")
 		exec(t, d, `UPDATE holds SET next_at = now() WHERE tenant = 'held'`)

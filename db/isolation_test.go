@@ -168,7 +168,7 @@ var intrusions = map[string]intrusion{
 		return d.Records(ctx, v.id, db.RecordFilter{Stream: acmesync.Appointments, Limit: 10})
 	},
 	"Release": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.Release(ctx, v.fetch, acmesync.DependsOnAcme))
+		return d.Release(ctx, v.fetch, acmesync.DependsOnAcme, "")
 	},
 	"ReleasePages": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.ReleasePages(ctx, v.deliver, v.pages))

@@ -162,7 +162,7 @@ func soakFetch(ctx context.Context, d *db.DB, id acmesync.TenantID, record func(
 	if err := d.Hold(ctx, f, acmesync.Hold{Dependency: acmesync.DependsOnAcme, Kind: acmesync.Unavailable, Reason: "r"}, 0); err != nil {
 		return err
 	}
-	if err := d.Release(ctx, f, acmesync.DependsOnAcme); err != nil {
+	if _, err := d.Release(ctx, f, acmesync.DependsOnAcme, ""); err != nil {
 		return err
 	}
 	return soakEnd(ctx, d, f)

@@ -22,7 +22,11 @@ func (s *tenantSync) status() TenantStatus {
 
 // visible is the state as people see it: a tenant with a held lane is held.
 func (s *tenantSync) visible() acmesync.TenantState {
-	if s.state.State.Runs() && (s.state.Held || s.fetch.held || s.deliver.held) {
+	held := s.state.Held
+	for _, l := range s.lanes() {
+		held = held || l.held || l.part
+	}
+	if s.state.State.Runs() && held {
 		return acmesync.Held
 	}
 	return s.state.State
@@ -39,6 +43,8 @@ func (l *laneRun) words() string {
 		return "working"
 	case l.held:
 		return "held by a fault outside" + until
+	case l.part:
+		return "some of it held by a fault outside" + until
 	case l.due.IsZero():
 		return "waiting to be rung"
 	}

@@ -249,4 +249,25 @@ func TestHeldLane(t *testing.T) {
 		require.Contains(t, *words, "fetch lane: waiting to be rung")
 		require.Contains(t, *after, "**active**")
 	})
+
+	t.Run("streams that are held one by one make it held too, and rings still start the lane", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.fetch.answer(attempt{takes: time.Second, result: activities.LaneResult{HeldPart: true, Due: true, Wait: 5 * time.Minute}}, idle)
+		tn.ringAt(10 * time.Second)
+		words := tn.detailsAt(5 * time.Second)
+		tn.runUntil(time.Hour)
+		require.Equal(t, []string{"active", "held", "active"}, tn.shown[:3])
+		require.Contains(t, *words, "fetch lane: some of it held by a fault outside until")
+		require.Equal(t, seconds(0, 10), tn.times("fetch"))
+	})
+
+	t.Run("a row that was read as held is believed until both lanes know better", func(t *testing.T) {
+		t.Parallel()
+		tn := newTenant(t)
+		tn.row.Held = true
+		tn.deliver.answer(attempt{takes: time.Minute})
+		tn.runUntil(time.Hour)
+		require.Equal(t, []string{"held", "active"}, tn.shown[:2])
+	})
 }

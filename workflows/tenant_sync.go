@@ -75,6 +75,8 @@ type laneRun struct {
 	wanted bool            // to be started, or started again when the running attempt ends
 	rung   bool            // while an attempt runs: a reason to start another, unless this one ends held
 	held   bool
+	part   bool      // some streams are held
+	told   bool      // it has ended since the row was read: it knows better what is held
 	due    time.Time // zero: only when rung
 }
 
@@ -116,6 +118,7 @@ func (s *tenantSync) become(state activities.TenantState, known int64) {
 		s.ring()
 	}
 	s.state = state
+	s.fetch.told, s.deliver.told = false, false
 }
 
 // ring wants both lanes: deliver waits for what fetch brings, and one hop is saved.
@@ -194,7 +197,7 @@ func (s *tenantSync) rung(ctx workflow.Context) {
 func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Future) {
 	var result activities.LaneResult
 	err := f.Get(ctx, &result)
-	l.future, l.held = nil, result.Held
+	l.future, l.held, l.part = nil, result.Held, result.HeldPart
 	if err != nil {
 		// Only cancellation ends an attempt for good, or a timeout that outlived its retries: look again soon.
 		l.due = workflow.Now(ctx).Add(lookAgain)
@@ -210,6 +213,21 @@ func (s *tenantSync) laneEnded(ctx workflow.Context, l *laneRun, f workflow.Futu
 		l.due = workflow.Now(ctx).Add(lookAgain)
 	}
 	s.reload = s.reload || result.Reload
+	l.told = true
+	s.released(ctx)
+}
+
+// released: the row was read as held, and both lanes have found since that nothing is.
+func (s *tenantSync) released(ctx workflow.Context) {
+	for _, l := range s.lanes() {
+		if !l.told || l.held || l.part {
+			return
+		}
+	}
+	// Runs from before this change go on showing what they read from the row.
+	if s.state.Held && workflow.GetVersion(ctx, "lanes tell what is held", workflow.DefaultVersion, 1) == 1 {
+		s.state.Held = false
+	}
 }
 
 // wantDue wants the lanes whose time has come.
