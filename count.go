@@ -20,4 +20,5 @@ type Cell struct {
 	Direction string `db:"direction"`
 	N         int    `db:"n"`
 	Changed   int64  `db:"changed"`
+	Tries     int    `db:"tries"` // sent in vain so far
 }

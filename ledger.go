@@ -40,15 +40,17 @@ type LedgerEntry struct {
 
 // Balance is each record once, by its present state. Known is counted at fetch, never summed from the rest.
 type Balance struct {
-	Stream   Stream           `json:"stream"`
-	Known    int64            `json:"known"`
-	InStep   int64            `json:"in_step"`
-	Skipped  map[string]int64 `json:"skipped"`
-	Parked   map[string]int64 `json:"parked"`
-	Waiting  int64            `json:"waiting"`
-	Deleted  int64            `json:"deleted"`
-	Balanced bool             `json:"balanced"` // the equation holds and nothing waits
-	Arrivals ArrivalTotals    `json:"arrivals"`
+	Stream  Stream           `json:"stream"`
+	Known   int64            `json:"known"`
+	InStep  int64            `json:"in_step"`
+	Skipped map[string]int64 `json:"skipped"`
+	Parked  map[string]int64 `json:"parked"`
+	Waiting int64            `json:"waiting"`
+	Deleted int64            `json:"deleted"`
+	// CountsRefused are counts that the app did not take when they were last sent, by its code; of touch-points only.
+	CountsRefused map[string]int64 `json:"counts_refused,omitempty"`
+	Balanced      bool             `json:"balanced"` // the equation holds, nothing waits and no count is refused
+	Arrivals      ArrivalTotals    `json:"arrivals"`
 }
 
 // Sum adds the states up; it equals Known in a ledger that has lost and invented nothing.

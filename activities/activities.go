@@ -74,6 +74,7 @@ type Ledger interface {
 	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
 	Doubt(ctx context.Context, f acmesync.Fence, keys []acmesync.Key) error
 	CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error
+	Refusals(ctx context.Context, f acmesync.Fence) ([]acmesync.Refusal, error)
 }
 
 // People are joined to records at delivery.
@@ -97,7 +98,7 @@ type Holds interface {
 // Counts are the cells of the dashboard that are due to be sent.
 type Counts interface {
 	DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Cell, error)
-	CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell) error
+	CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell, refused []acmesync.RefusedCell) error
 }
 
 // Budgets are Acme's rate limits, shared by all processes.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 
 	"acmesync"
 	"acmesync/app"
@@ -21,7 +22,7 @@ func (l *deliverLane) sendCells(ctx context.Context, cells []acmesync.Cell) erro
 		return err
 	}
 	sent := make([]acmesync.Cell, 0, len(cells))
-	failed := 0
+	var refused []acmesync.RefusedCell
 	for i, res := range results {
 		switch res.Status {
 		case app.Stale:
@@ -29,20 +30,30 @@ func (l *deliverLane) sendCells(ctx context.Context, cells []acmesync.Cell) erro
 				return err
 			}
 			return acmesync.ErrFenced
-		case app.Failed:
-			failed++
-			continue
-		case app.Rejected:
-			l.log.Error("the app refuses a count; its facts stay", "field", res.Field, "code", res.Code)
+		case app.Failed, app.Rejected:
+			refused = append(refused, acmesync.RefusedCell{Cell: cells[i], Code: res.Code})
 		default:
+			sent = append(sent, cells[i])
 		}
-		sent = append(sent, cells[i])
 	}
-	if err := l.Counts.CommitCells(ctx, l.fence, sent); err != nil {
+	if err := l.Counts.CommitCells(ctx, l.fence, sent, refused); err != nil {
 		return err
 	}
-	if failed > 0 {
-		return &app.Error{Kind: app.KindUnavailable, Op: "set counts", Code: "item_failed"}
-	}
+	l.tellRefused(ctx, refused)
 	return nil
+}
+
+// tellRefused alerts people once for each count that the app starts to refuse: their dashboard shows another number. It is
+// sent again, more and more seldom, and the balance shows it until it is taken.
+func (l *deliverLane) tellRefused(ctx context.Context, refused []acmesync.RefusedCell) {
+	fresh := 0
+	for _, c := range refused {
+		l.log.Error("the app does not take a count", "code", c.Code, "tries", c.Tries+1)
+		if c.Tries == 0 {
+			fresh++
+		}
+	}
+	if fresh > 0 {
+		l.Alerts.Alert(ctx, l.fence.Tenant, fmt.Sprintf("The app does not take %d counts: its dashboard shows others than Acme has. They are sent again.", fresh))
+	}
 }

@@ -33,6 +33,8 @@ type deliverLane struct {
 	looked   time.Time         // when it was last looked whether the app's users are due
 	counted  bool              // no count is due: all were sent, and no fact has moved since
 	lowWater lowWater
+
+	refusals map[acmesync.Key]acmesync.Refusal // what the app did not take when it was last asked; nil: not read yet
 }
 
 // One round: what is claimed, written and committed together.
@@ -72,6 +74,9 @@ func (l *deliverLane) claimRound(ctx context.Context) (worked progress, failed, 
 	}
 	l.priority = pages[0].Priority
 	if err := l.loadStaff(ctx); err != nil {
+		return idle, nil, err
+	}
+	if err := l.loadRefusals(ctx); err != nil {
 		return idle, nil, err
 	}
 	worked = busy

@@ -29,6 +29,9 @@ type candidate struct {
 	poison bool           // whoever opened it did not come back: it parks unopened
 	given  bool           // an order says what it comes to: nothing is compared or mapped
 	opened bool           // an attempt that did not commit has had it: it may have been written
+
+	refused bool // the app answered that it cannot take it now
+	alone   bool // it was the only one of that request
 }
 
 // outcome is how a candidate's arrival ends.
@@ -51,13 +54,15 @@ type round struct {
 	contacts   map[string]acme.Contact // by the id that records name; merges followed
 	commit     acmesync.Delivered
 
-	called      bool // the app has answered something in this round
-	failedAlone int  // records that failed alone since anything succeeded
+	took        int   // records the app has taken in this round
+	putOff      []int // by page: how many of its rest the app could not take now
+	called      bool  // the app has answered something in this round
+	failedAlone int   // records that failed alone since anything succeeded
 }
 
 // round works pages off: compare with the ledger, map what differs, write it, commit all of it at once.
 func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed, err error) {
-	r := &round{deliverLane: l, pages: pages, ends: make([]acmesync.EndedPage, len(pages))}
+	r := &round{deliverLane: l, pages: pages, ends: make([]acmesync.EndedPage, len(pages)), putOff: make([]int, len(pages))}
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}

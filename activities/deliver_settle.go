@@ -10,11 +10,12 @@ import (
 
 // settle commits what a round came to: ledger rows, parked rows, facts, links and envelope ends together.
 func (r *round) settle(ctx context.Context) error {
+	r.noteRefusals()
 	for _, c := range r.candidates {
 		r.settleOne(c)
 	}
 	for i := range r.ends {
-		if len(r.ends[i].Rest) > 0 {
+		if len(r.ends[i].Rest) > r.putOff[i] {
 			r.ends[i].RetryAfter = retryRest
 		}
 	}
@@ -22,6 +23,7 @@ func (r *round) settle(ctx context.Context) error {
 	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
 		return err
 	}
+	r.rememberRefusals()
 	r.fencedAt = time.Now()
 	r.counted = r.counted && len(r.commit.Facts) == 0 && len(r.commit.NoFacts) == 0
 	if len(r.commit.Hints) > 0 {

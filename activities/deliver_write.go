@@ -162,17 +162,19 @@ func (r *round) take(ctx context.Context, batch []*candidate, results []app.Resu
 		case app.Created, app.Updated, app.Unchanged:
 			c.result.AppID, c.result.Revision, c.result.Steps, c.result.Mapped = res.ID, revision, acmesync.StepWritten, c.mapped
 			c.ends = done
+			r.took++
 			r.result.Wrote++
 		case app.Deleted, app.Absent:
 			c.result.AppID, c.result.Revision, c.result.Steps = "", revision, 0
 			c.ends = done
+			r.took++
 			r.result.Wrote++
 		case app.Rejected:
 			r.fail(c, rejected(res.Field))
 		case app.Stale:
 			return r.overtaken(ctx, res.Revision)
 		case app.Failed:
-			// stays open: the app could not do this one now
+			c.refused, c.alone = true, len(batch) == 1
 		default:
 			r.log.Warn("the app answered with a status we do not know", "status", res.Status)
 		}

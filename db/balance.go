@@ -23,7 +23,10 @@ func (db *DB) Balance(ctx context.Context, tenant acmesync.TenantID) ([]acmesync
 		if err := countKnown(ctx, tx, tenant, balances); err != nil {
 			return err
 		}
-		return countArrivals(ctx, tx, tenant, balances)
+		if err := countArrivals(ctx, tx, tenant, balances); err != nil {
+			return err
+		}
+		return countRefused(ctx, tx, tenant, balances[acmesync.Touchpoints])
 	})
 	if err != nil {
 		return nil, fmt.Errorf("balance %s: %w", tenant, err)
@@ -31,7 +34,7 @@ func (db *DB) Balance(ctx context.Context, tenant acmesync.TenantID) ([]acmesync
 	out := make([]acmesync.Balance, 0, len(balances))
 	for _, s := range acmesync.Recorded() {
 		b := *balances[s]
-		b.Balanced = b.Known == b.Sum() && b.Waiting == 0 && b.Arrivals.Waiting == 0 && b.Arrivals.Balanced()
+		b.Balanced = b.Known == b.Sum() && b.Waiting == 0 && b.Arrivals.Waiting == 0 && b.Arrivals.Balanced() && len(b.CountsRefused) == 0
 		out = append(out, b)
 	}
 	return out, nil
@@ -108,6 +111,25 @@ func countArrivals(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, b
 	}
 	for _, c := range counts {
 		balances[c.Stream].Arrivals = c.ArrivalTotals
+	}
+	return nil
+}
+
+func countRefused(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, b *acmesync.Balance) error {
+	var counts []struct {
+		Code string `db:"refused"`
+		N    int64  `db:"n"`
+	}
+	err := tx.SelectContext(ctx, &counts, `
+		SELECT refused, count(*) AS n FROM cells WHERE tenant = $1 AND changed > sent AND refused <> '' GROUP BY 1`, tenant)
+	if err != nil {
+		return fmt.Errorf("count refused counts: %w", err)
+	}
+	for _, c := range counts {
+		if b.CountsRefused == nil {
+			b.CountsRefused = map[string]int64{}
+		}
+		b.CountsRefused[c.Code] = c.N
 	}
 	return nil
 }

@@ -145,6 +145,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 			WHERE tenant = $1 AND ended_at IS NULL`,
 		`DELETE FROM positions WHERE tenant = $1 AND stream <> 'contacts'`,
 		`DELETE FROM holds WHERE tenant = $1`,
+		`DELETE FROM refusals WHERE tenant = $1`,
 		`DELETE FROM cleanups WHERE tenant = $1 AND kind = 'remove_events'`,
 		`INSERT INTO positions (tenant, connection, stream, generation, backfilled_at, watermark_at)
 			SELECT t.tenant, c.connection, s.stream, t.generation,

@@ -356,7 +356,7 @@ func TestCompleted(t *testing.T) {
 	t.Run("it is complete once, when nothing waits", func(t *testing.T) {
 		cells, err := d.DueCells(ctx, out, 10)
 		require.NoError(t, err)
-		require.NoError(t, d.CommitCells(ctx, out, cells))
+		require.NoError(t, d.CommitCells(ctx, out, cells, nil))
 		require.True(t, completed())
 		require.False(t, completed())
 		tenant, err := d.Tenant(ctx, "first")

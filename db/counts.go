@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -53,7 +54,7 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acme
 		)
 		INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, n)
 		SELECT $1, $2, user_id, day, channel, direction, d FROM delta
-		ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET n = c.n + excluded.n, changed = c.changed + 1`,
+		ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET n = c.n + excluded.n, changed = c.changed + 1, due_at = NULL`,
 		f.Tenant, f.Connection, pq.Array(ids), pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(at), pq.Array(gone))
 	if err != nil {
 		return fmt.Errorf("store facts: %w", err)
@@ -81,8 +82,8 @@ func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acme
 	var cells []acmesync.Cell
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &cells, `
-			SELECT user_id, day::text AS day, channel, direction, n, changed FROM cells
-			WHERE tenant = $1 AND connection = $2 AND changed > sent LIMIT $3`, f.Tenant, f.Connection, limit)
+			SELECT user_id, day::text AS day, channel, direction, n, changed, tries FROM cells
+			WHERE tenant = $1 AND connection = $2 AND changed > sent AND coalesce(due_at, '-infinity') <= now() LIMIT $3`, f.Tenant, f.Connection, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read due counts of %s: %w", f.Tenant, err)
@@ -90,24 +91,40 @@ func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acme
 	return cells, nil
 }
 
-// CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent. The cells
-// are there, so nothing is inserted: a conflict alone finds each by its key, whatever Postgres thinks of the table.
-func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell) error {
-	n := len(sent)
-	users, days, channels, directions, changed := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]int64, n)
+// CommitCells notes which counts were sent. One that changed meanwhile stays due: only what was read counts as sent. What the
+// app did not take stays due too, later. The cells are there, so nothing is inserted: a conflict alone finds each by its key,
+// whatever Postgres thinks of the table.
+func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell, refused []acmesync.RefusedCell) error {
+	n := len(sent) + len(refused)
+	users, days, channels, directions := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	changed, codes, waits := make([]int64, n), make([]string, n), make([]int64, n)
+	put := func(i int, c acmesync.Cell, code string) {
+		users[i], days[i], channels[i], directions[i], changed[i], codes[i] = c.UserID, c.Day, c.Channel, c.Direction, c.Changed, code
+	}
 	for i, c := range sent {
-		users[i], days[i], channels[i], directions[i], changed[i] = c.UserID, c.Day, c.Channel, c.Direction, c.Changed
+		put(i, c, "")
+	}
+	for i, c := range refused {
+		at := len(sent) + i
+		put(at, c.Cell, cmp.Or(c.Code, "refused"))
+		waits[at] = acmesync.Again(c.Tries + 1).Milliseconds()
 	}
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, changed, sent)
-			SELECT $1, $2, u.*, u.changed FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[])
-				AS u (user_id, day, channel, direction, changed)
-			ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET sent = excluded.sent WHERE c.sent < excluded.sent`,
-			f.Tenant, f.Connection, pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(changed))
+			INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, changed, sent, refused, due_at)
+			SELECT $1, $2, u.user_id, u.day, u.channel, u.direction, u.changed, u.changed, u.code,
+				CASE WHEN u.code <> '' THEN now() + u.wait * interval '1 millisecond' END
+			FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])
+				AS u (user_id, day, channel, direction, changed, code, wait)
+			ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET
+				sent = CASE WHEN excluded.refused = '' THEN excluded.sent ELSE c.sent END, refused = excluded.refused, due_at = excluded.due_at,
+				tries = CASE WHEN excluded.refused = '' THEN 0 ELSE c.tries + 1 END
+			WHERE c.sent < excluded.sent`,
+			f.Tenant, f.Connection, pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions), pq.Array(changed),
+			pq.Array(codes), pq.Array(waits))
 		return err
 	})
 	if err != nil {

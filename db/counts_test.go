@@ -48,14 +48,14 @@ func TestCounts(t *testing.T) {
 	t.Run("the same facts again make nothing due", func(t *testing.T) {
 		f := fresh(t, "again")
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01")})
-		require.NoError(t, d.CommitCells(ctx, f, due(t, f)))
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01")})
 		require.Empty(t, due(t, f))
 	})
 	t.Run("a fact that moved leaves its old cell at zero, which is sent", func(t *testing.T) {
 		f := fresh(t, "moved")
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01")})
-		require.NoError(t, d.CommitCells(ctx, f, due(t, f)))
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-02")})
 		require.ElementsMatch(t, []acmesync.Cell{
 			{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", N: 0, Changed: 2},
@@ -85,10 +85,10 @@ func TestCounts(t *testing.T) {
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01"), fact("2", "v", "2026-01-01")})
 		read := due(t, f)
 		deliver(t, f, []acmesync.Fact{fact("3", "u", "2026-01-01")})
-		require.NoError(t, d.CommitCells(ctx, f, read))
+		require.NoError(t, d.CommitCells(ctx, f, read, nil))
 		require.Equal(t, []acmesync.Cell{{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", N: 2, Changed: 2}}, due(t, f))
-		require.NoError(t, d.CommitCells(ctx, f, due(t, f)))
-		require.NoError(t, d.CommitCells(ctx, f, read), "an older answer takes nothing back")
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
+		require.NoError(t, d.CommitCells(ctx, f, read, nil), "an older answer takes nothing back")
 		require.Empty(t, due(t, f))
 	})
 	t.Run("no more cells are read than asked for", func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestCounts(t *testing.T) {
 					for _, c := range due(t, f) {
 						sent[c.UserID+c.Day+c.Channel+c.Direction] = c.N
 					}
-					require.NoError(t, d.CommitCells(ctx, f, due(t, f)))
+					require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
 				},
 				"deliver while sending": func(r *rapid.T) {
 					read := due(t, f)
@@ -132,7 +132,7 @@ func TestCounts(t *testing.T) {
 					for _, c := range read {
 						sent[c.UserID+c.Day+c.Channel+c.Direction] = c.N
 					}
-					require.NoError(t, d.CommitCells(ctx, f, read))
+					require.NoError(t, d.CommitCells(ctx, f, read, nil))
 				},
 				"": func(*rapid.T) {
 					require.Zero(t, scalar[int](t, d, `

@@ -32,6 +32,9 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err := storeLinks(ctx, tx, f, d.Links); err != nil {
 			return err
 		}
+		if err := storeRefusals(ctx, tx, f, d.Refused, d.Settled); err != nil {
+			return err
+		}
 		if err := storeHints(ctx, tx, f, d.Hints); err != nil {
 			return err
 		}

@@ -33,7 +33,7 @@ func fencedCalls(d *dbtest.Database) map[string]func(context.Context, acmesync.F
 			return d.Doubt(ctx, f, []acmesync.Key{appointment("straggler")})
 		},
 		"CommitCells": func(ctx context.Context, f acmesync.Fence) error {
-			return d.CommitCells(ctx, f, []acmesync.Cell{{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", Changed: 1}})
+			return d.CommitCells(ctx, f, []acmesync.Cell{{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", Changed: 1}}, nil)
 		},
 		"CommitStaff": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitStaff(ctx, f, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "straggler", 1)})

@@ -84,7 +84,7 @@ func (db *DB) Completed(ctx context.Context, f acmesync.Fence) (bool, error) {
 				AND NOT EXISTS (SELECT 1 FROM positions WHERE tenant = $1 AND backfilled_at IS NULL)
 				AND EXISTS (SELECT 1 FROM positions WHERE tenant = $1)
 				AND NOT EXISTS (SELECT 1 FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL)
-				AND NOT EXISTS (SELECT 1 FROM cells WHERE tenant = $1 AND changed > sent)`, f.Tenant, f.Generation)
+				AND NOT EXISTS (SELECT 1 FROM cells WHERE tenant = $1 AND changed > sent AND refused = '')`, f.Tenant, f.Generation)
 		if err != nil {
 			return err
 		}

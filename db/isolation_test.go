@@ -73,7 +73,7 @@ var intrusions = map[string]intrusion{
 	"Cleanups":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Cleanups(ctx, v.id) },
 	"ClearMark": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.ClearMark(ctx, v.deliver)) },
 	"CommitCells": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.CommitCells(ctx, v.deliver, v.cells))
+		return wrote(d.CommitCells(ctx, v.deliver, v.cells, nil))
 	},
 	"CommitDelivered": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitDelivered(ctx, v.deliver, acmesync.Delivered{
@@ -167,6 +167,7 @@ var intrusions = map[string]intrusion{
 	"Records": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Records(ctx, v.id, db.RecordFilter{Stream: acmesync.Appointments, Limit: 10})
 	},
+	"Refusals": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Refusals(ctx, v.deliver) },
 	"Release": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Release(ctx, v.fetch, acmesync.DependsOnAcme, "")
 	},
@@ -301,6 +302,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Entries: []acmesync.LedgerEntry{written},
 		Parked:  []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "canary-parked", acmesync.EndMissing, "end")},
 		Links:   []acmesync.Link{{ContactID: "canary-contact", Key: written.Key, EndsAt: time.Now().Add(time.Hour)}},
+		Refused: []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
 		Facts:   []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
 	}))
 	v.fingerprint = acmesync.Fingerprint(acmesync.Appointments, acmesync.EndMissing, "end")

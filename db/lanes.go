@@ -155,7 +155,7 @@ var dueOf = map[acmesync.Lane]string{
 		SELECT CASE WHEN min(at) IS NOT NULL THEN greatest(min(at), (SELECT max(next_at) FROM holds h WHERE h.tenant = $1 AND h.dependency = 'app')) END
 		FROM (
 			SELECT min(due_at) AS at FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL
-			UNION ALL SELECT now() WHERE EXISTS (SELECT 1 FROM cells WHERE tenant = $1 AND changed > sent)
+			UNION ALL SELECT min(coalesce(due_at, now())) FROM cells WHERE tenant = $1 AND changed > sent
 			UNION ALL SELECT max(next_at) FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now()
 		) due`,
 }

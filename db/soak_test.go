@@ -201,7 +201,7 @@ func soakDeliver(ctx context.Context, d *db.DB, id acmesync.TenantID, record fun
 	if err != nil {
 		return err
 	}
-	if err := d.CommitCells(ctx, f, cells); err != nil {
+	if err := d.CommitCells(ctx, f, cells, nil); err != nil {
 		return err
 	}
 	if _, err := d.Completed(ctx, f); err != nil {

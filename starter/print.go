@@ -76,5 +76,8 @@ func balanceLines(w *tabwriter.Writer, b control.Balance) {
 			balanced = "yes"
 		}
 		line(w, one.Stream, one.Known, one.InStep, one.Waiting, one.Deleted, balanced, byCode(one.Skipped), byCode(one.Parked))
+		if len(one.CountsRefused) > 0 {
+			line(w, "", "counts the app does not take: "+byCode(one.CountsRefused))
+		}
 	}
 }
