@@ -114,8 +114,8 @@ func (db *DB) CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, changed, sent, refused, due_at)
-			SELECT $1, $2, u.user_id, u.day, u.channel, u.direction, u.changed, u.changed, u.code,
+			INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction, changed, refused, sent, due_at)
+			SELECT $1, $2, u.user_id, u.day, u.channel, u.direction, u.changed, u.code, u.changed,
 				CASE WHEN u.code <> '' THEN now() + u.wait * interval '1 millisecond' END
 			FROM unnest($3::text[], $4::date[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::bigint[])
 				AS u (user_id, day, channel, direction, changed, code, wait)
