@@ -11,6 +11,9 @@ import (
 
 // Gate shares a worker's capacity: each page takes a permit, live before backfill, tenants in turn. A tenant with a
 // long backfill waits behind every tenant that waits for its first page.
+//
+// A permit is memory credit too: what it is taken for is bounded by itself, a page of Acme's by 16 MB and a round by 4 MB, so that
+// permits times that bound is what bodies can take of the process at worst.
 type Gate struct {
 	mu     sync.Mutex
 	free   int
