@@ -31,26 +31,11 @@ func (r *round) mapAll(ctx context.Context) error {
 			continue
 		}
 		err := r.mapOne(c)
-		var skip *mapping.Skip
-		var fault *acmesync.Fault
-		var malformed *acme.Error
-		switch {
-		case err == nil && c.event != nil:
+		if err == nil && c.event != nil {
 			r.spare(c)
-		case err == nil:
-		case errors.As(err, &skip):
-			c.result.State, c.result.Code, c.result.Field = acmesync.Skipped, skip.Code, skip.Field
-			c.remove = mayBeThere(c)
-			r.noFact(c)
-		case errors.As(err, &fault):
-			r.fail(c, *fault)
-		case errors.As(err, &malformed):
-			r.fail(c, acmesync.Fault{Code: acmesync.Unreadable, Field: malformed.Field,
-				Message: "This field is not what Acme's contract says. Have the record repaired in Acme, or retry once it is."})
-		default:
-			r.log.Error("a defect of ours; the record is parked", "stream", c.key.Stream, "acme_id", c.key.AcmeID, "error", err)
-			r.Alerts.Alert(ctx, r.fence.Tenant, "A record could not be handled because of a defect: "+string(c.key.Stream)+" "+c.key.AcmeID)
-			r.fail(c, acmesync.Fault{Code: acmesync.InternalDefect, Message: "acmesync itself failed on this record. It is reported; retry after the next release."})
+		}
+		if err != nil {
+			r.sortOut(ctx, c, err)
 		}
 		if c.ends == unsettled && c.event == nil && !c.remove {
 			c.ends = done
@@ -59,60 +44,44 @@ func (r *round) mapAll(ctx context.Context) error {
 	return nil
 }
 
-// mapOne maps one record; a panic is a defect of ours with this record, and the process lives.
-func (r *round) mapOne(c *candidate) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("mapping panicked: %v", p)
-		}
-	}()
+// mapOne makes an event or a fact of a record.
+func (r *round) mapOne(c *candidate) error {
 	if c.poison {
 		return errors.New("the record has ended every attempt that opened it")
 	}
-	if len(c.item.Raw) > maxRecord {
-		return &acmesync.Fault{Code: acmesync.TooLarge, Message: "The record is larger than 1 MB. Shorten it in Acme."}
-	}
-	if c.key.Stream == acmesync.Touchpoints {
-		return r.mapTouchpoint(c)
-	}
-	a, err := acme.DecodeAppointment(c.item.Raw)
+	counterpart, err := r.rules.Record(c.key.Stream, c.item, r.contacts, r.staff, r.occasion(c))
 	if err != nil {
 		return err
 	}
-	found := make([]acme.Contact, 0, len(a.ContactIDs))
-	for _, id := range a.ContactIDs {
-		if contact, ok := r.contacts[id]; ok {
-			found = append(found, contact)
-		}
+	if counterpart.Fact != nil {
+		r.commit.Facts = append(r.commit.Facts, *counterpart.Fact)
 	}
-	event, err := r.rules.Appointment(a, found, r.staff, r.occasion(c))
-	if err != nil {
-		return err
+	if counterpart.Event != nil {
+		c.event = counterpart.Event
+		c.event.ExternalID = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID)
 	}
-	event.ExternalID = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID)
-	c.event = &event
 	return nil
+}
+
+// sortOut skips or parks a candidate that has no counterpart.
+func (r *round) sortOut(ctx context.Context, c *candidate, err error) {
+	state, why, defect := mapping.Verdict(err)
+	if defect {
+		r.log.Error("a defect of ours; the record is parked", "stream", c.key.Stream, "acme_id", c.key.AcmeID, "error", err)
+		r.Alerts.Alert(ctx, r.fence.Tenant, "A record could not be handled because of a defect: "+string(c.key.Stream)+" "+c.key.AcmeID)
+	}
+	if state == acmesync.Parked {
+		r.fail(c, why)
+		return
+	}
+	c.result.State, c.result.Code, c.result.Field = state, why.Code, why.Field
+	c.remove = mayBeThere(c)
+	r.noFact(c)
 }
 
 // occasion tells the mapping what it has to know beside the record.
 func (r *round) occasion(c *candidate) mapping.Occasion {
-	return mapping.Occasion{Now: r.pages[0].Claimed, Delivered: c.entry.Steps >= acmesync.StepWritten}
-}
-
-// maxRecord bounds one record.
-const maxRecord = 1 << 20
-
-func (r *round) mapTouchpoint(c *candidate) error {
-	t, err := acme.DecodeTouchpoint(c.item.Raw)
-	if err != nil {
-		return err
-	}
-	fact, err := r.rules.Touchpoint(t, r.staff, r.occasion(c))
-	if err != nil {
-		return err
-	}
-	r.commit.Facts = append(r.commit.Facts, fact)
-	return nil
+	return mapping.Occasion{Now: r.pages[0].Claimed, Delivered: c.entry.Delivered()}
 }
 
 // noFact takes a touch-point out of the counts, if it was ever in them.

@@ -13,7 +13,7 @@ import (
 // spare ends a candidate whose event the app holds already. One that a person asked for is written all the same.
 func (r *round) spare(c *candidate) {
 	c.mapped = eventHash(*c.event)
-	if c.again || c.entry.Steps < acmesync.StepWritten || c.entry.Mapped != c.mapped {
+	if c.again || !c.entry.Delivered() || c.entry.Mapped != c.mapped {
 		return
 	}
 	c.ends = done
