@@ -70,7 +70,7 @@ type explainConn struct {
 }
 
 func (c explainConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
+	return (&preparingConn{postgresConn: c.Conn.(postgresConn)}).BeginTx(ctx, o)
 }
 
 func (c explainConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -88,9 +88,6 @@ func (c explainConn) ExecContext(ctx context.Context, query string, args []drive
 }
 
 func (c explainConn) explain(ctx context.Context, query string, args []driver.NamedValue) error {
-	if strings.HasPrefix(query, "SET ") || strings.Contains(query, "set_config") {
-		return nil
-	}
 	rows, err := c.Conn.(driver.QueryerContext).QueryContext(ctx, "EXPLAIN "+query, args)
 	if err != nil {
 		return err

@@ -13,10 +13,11 @@ import (
 // CommitFetched stores a read: rows and position in one transaction. It may be flushed to disk a moment later
 // (synchronous_commit off): nobody was promised anything, and a lost commit is read from Acme again.
 func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error {
-	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL synchronous_commit = off`); err != nil {
-			return err
-		}
+	err := db.readKeys(ctx, f.Tenant)
+	if err != nil {
+		return fmt.Errorf("commit what was fetched for %s: %w", f.Tenant, err)
+	}
+	err = db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}

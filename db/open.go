@@ -50,6 +50,10 @@ func connect(ctx context.Context, databaseURL string) (*sqlx.DB, error) {
 	}
 	q := u.Query()
 	q.Set("binary_parameters", "yes")
+	// Without statistics a look at 2,000 keys seems dear enough to be compiled first, which takes many times as long as the look;
+	// and a plan made for the very values at hand is no better than the one that is kept, but is made anew each time.
+	q.Set("jit", "off")
+	q.Set("plan_cache_mode", "force_generic_plan")
 	u.RawQuery = q.Encode()
 	connector, err := pq.NewConnector(u.String())
 	if err != nil {
@@ -101,54 +105,49 @@ func (db *DB) refuseStrongRole(ctx context.Context) error {
 
 // in runs do in one transaction that sees the given tenant only.
 func (db *DB) in(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	return db.inWith(ctx, nil, setTenantLocal, tenant, do)
+	return db.inWith(ctx, nil, "", tenant, do)
 }
 
 // inLazily is like in, but its commit may be flushed to disk a moment later: for what is found out again where it got lost.
 func (db *DB) inLazily(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	return db.inWith(ctx, nil, setTenantLocal+`, set_config('synchronous_commit', 'off', true)`, tenant, do)
+	return db.inWith(ctx, nil, lazily, tenant, do)
 }
 
-// inSealing runs do in one transaction that may seal bodies or secrets. The tenant's keys are in memory before it begins:
-// a transaction that held its connection while it waited for another one to read them by could wait for ever.
+// inSealing runs do in one transaction that may seal bodies or secrets.
 func (db *DB) inSealing(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	if _, err := db.vault.of(ctx, tenant, dataKeyID); err != nil && !errors.Is(err, errKeyGone) {
-		return err // a key that is gone is the sealing's business, if it comes to that
+	if err := db.readKeys(ctx, tenant); err != nil {
+		return err
 	}
 	return db.in(ctx, tenant, do)
 }
 
-// snapshot runs do in one read-only transaction whose statements all see the same moment.
-func (db *DB) snapshot(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
-	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, setTenantLocal, tenant, do)
+// readKeys has the tenant's keys in memory before a transaction that seals begins: one that held its connection while it
+// waited for another one to read them by could wait for ever.
+func (db *DB) readKeys(ctx context.Context, tenant acmesync.TenantID) error {
+	if _, err := db.vault.of(ctx, tenant, dataKeyID); err != nil && !errors.Is(err, errKeyGone) {
+		return err // a key that is gone is the sealing's business, if it comes to that
+	}
+	return nil
 }
 
-// setTenantLocal names the tenant until the transaction's end. Without statistics a look at 2,000 keys seems dear enough to be
-// compiled first, which takes many times as long as the look; and a plan made for the very values at hand is no better than
-// the one that is kept, but is made anew each time.
-const setTenantLocal = `SELECT set_config('acmesync.tenant', $1, true), set_config('jit', 'off', true),
-	set_config('plan_cache_mode', 'force_generic_plan', true)`
+// snapshot runs do in one read-only transaction whose statements all see the same moment.
+func (db *DB) snapshot(ctx context.Context, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	return db.inWith(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "", tenant, do)
+}
 
-func (db *DB) inWith(ctx context.Context, o *sql.TxOptions, settings string, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
+const lazily = `; SET LOCAL synchronous_commit = off`
+
+// inWith names the tenant until the transaction's end.
+func (db *DB) inWith(ctx context.Context, o *sql.TxOptions, more string, tenant acmesync.TenantID, do func(*sqlx.Tx) error) error {
 	if db.actAs != "" {
 		tenant = db.actAs
 	}
-	return db.transact(ctx, o, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, settings, tenant); err != nil {
-			return fmt.Errorf("name the tenant: %w", err)
-		}
-		return do(tx)
-	})
+	return db.transact(beginningWith(ctx, `SET LOCAL acmesync.tenant = `+pq.QuoteLiteral(string(tenant))+more), o, do)
 }
 
 // as runs do in one transaction under one of the roles that see several tenants.
 func (db *DB) as(ctx context.Context, role string, do func(*sqlx.Tx) error) error {
-	return db.transact(ctx, nil, func(tx *sqlx.Tx) error {
-		if _, err := tx.ExecContext(ctx, `SET LOCAL ROLE `+pq.QuoteIdentifier(role)); err != nil {
-			return fmt.Errorf("act as %s: %w", role, err)
-		}
-		return do(tx)
-	})
+	return db.transact(beginningWith(ctx, `SET LOCAL ROLE `+pq.QuoteIdentifier(role)), nil, do)
 }
 
 const (

@@ -30,6 +30,7 @@ func (s statements) Connect(ctx context.Context) (driver.Conn, error) {
 type postgresConn interface {
 	driver.Conn
 	driver.ConnBeginTx
+	driver.Tx // of the transaction that has begun on it
 	driver.ConnPrepareContext
 	driver.ExecerContext
 	driver.QueryerContext
