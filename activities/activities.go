@@ -80,7 +80,6 @@ type Ledger interface {
 // People are joined to records at delivery.
 type People interface {
 	StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (bool, error)
-	StaffStamp(ctx context.Context, f acmesync.Fence) (string, error)
 	CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error
 	Staff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (map[string]acmesync.Person, error)
 	UnknownContacts(ctx context.Context, f acmesync.Fence, ids []string) ([]string, error)

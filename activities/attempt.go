@@ -86,7 +86,13 @@ func (a *Activities) run(ctx context.Context, t acmesync.TenantID, name acmesync
 	if err != nil {
 		return LaneResult{}, err
 	}
+	own := at.key(name)
+	a.Looker.attend(own)
 	err = at.loop(ctx, l)
+	a.Looker.quit(own)
+	if err != nil {
+		at.passOn(ctx, name)
+	}
 	at.tellReviews(ctx, true)
 	switch {
 	case errors.Is(err, acmesync.ErrFenced):
@@ -147,6 +153,9 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 			continue
 		}
 		at.tellReviews(ctx, true)
+		if !at.Looker.leave(at.key(at.fence.Lane)) {
+			continue
+		}
 		// Clear, commit, look once more: whoever brought work before the clearing sees no reason to ring.
 		if err := at.Lanes.ClearMark(ctx, at.fence); err != nil {
 			return err
@@ -156,6 +165,16 @@ func (at *attempt) loop(ctx context.Context, l lane) error {
 		}
 	}
 }
+
+// passOn leaves a mark where an attempt ends early. It may have been nudged for work that it did not do, and where it is not the
+// newest attempt any more nobody repeats it.
+func (at *attempt) passOn(ctx context.Context, own acmesync.Lane) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), passOnTimeout)
+	defer cancel()
+	at.wake(ctx, own)
+}
+
+const passOnTimeout = 2 * time.Second
 
 // enter waits for this worker's permit for a page. Whoever waits holds nothing that others wait for.
 func (at *attempt) enter(ctx context.Context, p acmesync.Priority) (leave func(), err error) {

@@ -73,7 +73,7 @@ func (l *deliverLane) claimRound(ctx context.Context) (worked progress, failed, 
 		return idle, nil, err
 	}
 	l.priority = pages[0].Priority
-	if err := l.loadStaff(ctx); err != nil {
+	if err := l.loadStaff(ctx, pages[0].StaffStamp); err != nil {
 		return idle, nil, err
 	}
 	if err := l.loadRefusals(ctx); err != nil {
@@ -152,10 +152,9 @@ func (l *deliverLane) readAppUsers(ctx context.Context) error {
 
 // loadStaff matches both sides' users anew whenever either was read. Pages come only after Acme's users were, so a round
 // never maps with a list that is older than its records.
-func (l *deliverLane) loadStaff(ctx context.Context) error {
-	stamp, err := l.People.StaffStamp(ctx, l.fence)
-	if err != nil || stamp == l.stamp {
-		return err
+func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
+	if stamp == l.stamp {
+		return nil
 	}
 	ours, err := l.People.Staff(ctx, l.fence, acmesync.UserPerson)
 	if err != nil {

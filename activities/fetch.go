@@ -27,11 +27,13 @@ type fetchLane struct {
 	full        bool      // the inbox has reached its bound; reading goes on at half of it
 	prepared    time.Time // when what every read depends on was seen to
 	rangAt      time.Time // when it was last looked whether something waits for delivery
+	noneDue     time.Time // when it was last seen that no stream is due
 }
 
 const (
 	prepareAgain = time.Second
 	ringAgain    = time.Second
+	dueAgain     = time.Second
 )
 
 // The bound on what waits for delivery; pages stop at it, hints do not. Half of it lets them go on.
@@ -146,8 +148,12 @@ func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 	}
 }
 
-// nextPage reads one page of the first stream that is due and not held.
+// nextPage reads one page of the first stream that is due and not held. Streams become due by the clock: between hints it is
+// enough to look now and then, and the end of the attempt looks anyway.
 func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool, error) {
+	if time.Since(l.noneDue) < dueAgain {
+		return false, nil
+	}
 	positions, err := l.Inbox.Positions(ctx, l.fence)
 	if err != nil {
 		return false, err
@@ -162,6 +168,7 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 		}
 		return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
 	}
+	l.noneDue = time.Now()
 	return false, nil
 }
 
@@ -192,8 +199,9 @@ func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
 		l.result.Read += p.Records
 	}
 	if len(r.Pages) > 0 || len(r.Orders) > 0 {
-		l.Looker.Nudge(l.key(acmesync.Deliver))
-		l.wake(ctx, acmesync.Deliver)
+		if !l.Looker.Nudge(l.key(acmesync.Deliver)) {
+			l.wake(ctx, acmesync.Deliver)
+		}
 	}
 	l.notices.parked(r.Parked)
 	return nil

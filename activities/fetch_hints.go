@@ -12,14 +12,10 @@ import (
 // Again after 2, 10, 60 seconds: a list that lags behind, a record that is not there yet.
 var hintAgain = []time.Duration{2 * time.Second, 10 * time.Second, time.Minute}
 
-// hints reads the records that hints name. While the app is held, hints stay hints: the records would only wait.
+// hints reads the records that hints name.
 func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 	hints, err := l.Inbox.ClaimHints(ctx, l.fence, hintsAtOnce)
 	if err != nil || len(hints) == 0 {
-		return idle, err
-	}
-	held, err := l.Holds.HeldNow(ctx, l.fence.Tenant, acmesync.DependsOnApp)
-	if err != nil || len(held) > 0 {
 		return idle, err
 	}
 	leave, err := l.enter(ctx, acmesync.Live)

@@ -15,6 +15,7 @@ type Looker struct {
 
 	mu      sync.Mutex
 	waiting map[acmesync.LaneKey]chan struct{}
+	nudged  map[acmesync.LaneKey]bool // of all lanes that attend: whether there was a nudge since they last waited
 	running bool
 }
 
@@ -25,10 +26,44 @@ type Finder interface {
 
 const lookEvery = 20 * time.Millisecond
 
+// attend has nudges for a lane kept until it leaves: whoever gives one needs no mark.
+func (l *Looker) attend(lane acmesync.LaneKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.nudged == nil {
+		l.nudged = map[acmesync.LaneKey]bool{}
+	}
+	l.nudged[lane] = false
+}
+
+// leave ends that, unless there is a nudge the lane has not followed yet.
+func (l *Looker) leave(lane acmesync.LaneKey) (left bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.nudged[lane] {
+		l.nudged[lane] = false
+		return false
+	}
+	delete(l.nudged, lane)
+	return true
+}
+
+// quit ends it whatever nudges there are: an attempt's end looks at all that is due.
+func (l *Looker) quit(lane acmesync.LaneKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.nudged, lane)
+}
+
 // await returns true as soon as the lane has work, false when a second has been quiet.
 func (l *Looker) await(ctx context.Context, lane acmesync.LaneKey) (bool, error) {
 	found := make(chan struct{})
 	l.mu.Lock()
+	if l.nudged[lane] {
+		l.nudged[lane] = false
+		l.mu.Unlock()
+		return true, nil
+	}
 	if l.waiting == nil {
 		l.waiting = map[acmesync.LaneKey]chan struct{}{}
 	}
@@ -57,14 +92,25 @@ func (l *Looker) await(ctx context.Context, lane acmesync.LaneKey) (bool, error)
 	}
 }
 
-// Nudge wakes a lane of this process that lingers; one elsewhere finds the work by its own look.
-func (l *Looker) Nudge(lane acmesync.LaneKey) {
+// Nudge tells a lane of this process that it has work, and reports whether one attends that is going to look for it. One
+// elsewhere finds the work by its own look.
+func (l *Looker) Nudge(lane acmesync.LaneKey) (heard bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if found, ok := l.waiting[lane]; ok {
+	_, heard = l.nudged[lane]
+	if !l.wake(lane) && heard {
+		l.nudged[lane] = true
+	}
+	return heard
+}
+
+func (l *Looker) wake(lane acmesync.LaneKey) bool {
+	found, ok := l.waiting[lane]
+	if ok {
 		delete(l.waiting, lane)
 		close(found)
 	}
+	return ok
 }
 
 func (l *Looker) look() {
@@ -88,8 +134,10 @@ func (l *Looker) look() {
 		if err != nil {
 			continue // each lane's own next statement meets the fault and reports it
 		}
+		l.mu.Lock()
 		for _, k := range found {
-			l.Nudge(k)
+			l.wake(k)
 		}
+		l.mu.Unlock()
 	}
 }

@@ -103,6 +103,27 @@ func TestLooker(t *testing.T) {
 		found, _ := await(t, l, alpha)
 		require.False(t, found)
 	})
+	story("a nudge for a lane that attends and is busy is kept until it lingers", func(t *testing.T, _ *finder, l *Looker) {
+		l.attend(alpha)
+		require.True(t, l.Nudge(alpha))
+		found, took := await(t, l, alpha)
+		require.True(t, found)
+		require.Zero(t, took)
+		found, _ = await(t, l, alpha)
+		require.False(t, found, "it was followed once")
+	})
+	story("a lane does not leave past a nudge; once it has left, a nudge is not heard", func(t *testing.T, _ *finder, l *Looker) {
+		require.False(t, l.Nudge(alpha), "nobody attends yet")
+		l.attend(alpha)
+		require.True(t, l.Nudge(alpha))
+		require.False(t, l.leave(alpha))
+		require.True(t, l.leave(alpha))
+		require.False(t, l.Nudge(alpha))
+		l.attend(beta)
+		l.Nudge(beta)
+		l.quit(beta)
+		require.False(t, l.Nudge(beta))
+	})
 	story("all that linger share one look", func(t *testing.T, f *finder, l *Looker) {
 		var all sync.WaitGroup
 		for _, k := range []acmesync.LaneKey{alpha, beta} {

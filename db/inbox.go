@@ -26,13 +26,15 @@ func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (acmesync.B
 	return b, nil
 }
 
-// ClaimHints takes due hints of the fetch lane, oldest first. Only what was claimed before a read may be ended by it.
+// ClaimHints takes due hints of the fetch lane, oldest first. Only what was claimed before a read may be ended by it. While the
+// app is held there are none: hints stay hints, as the records would only wait.
 func (db *DB) ClaimHints(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Hint, error) {
 	var hints []acmesync.Hint
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		rows, err := tx.QueryxContext(ctx, `
 			SELECT day::text, id, stream, coalesce(acme_id, ''), version, tries, received_at FROM envelopes
 			WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL AND due_at <= now() AND generation = $2
+				AND NOT EXISTS (SELECT 1 FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now())
 			ORDER BY priority, id LIMIT $3`, f.Tenant, f.Generation, limit)
 		if err != nil {
 			return err
@@ -74,8 +76,9 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 			WITH claimed AS (
 				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named+` RETURNING e.*
 			)
-			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id, now()
-			FROM claimed ORDER BY priority, id`, f.Tenant, pq.Array(days), pq.Array(ids))
+			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id, now(),
+				(SELECT concat_ws('/', users_read_at, app_users_read_at) FROM connections WHERE tenant = $1 AND connection = $4)
+			FROM claimed ORDER BY priority, id`, f.Tenant, pq.Array(days), pq.Array(ids), f.Connection)
 		if err != nil {
 			return err
 		}
@@ -83,7 +86,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		for found.Next() {
 			var r row
 			if err := found.Scan(&r.Envelope.Day, &r.Envelope.ID, &r.Kind, &r.Way, &r.Stream, &r.Priority, &r.Schema, &r.Tries,
-				&r.Records, pq.Array(&r.Rest), &r.sealed, &r.keyID, &r.Claimed); err != nil {
+				&r.Records, pq.Array(&r.Rest), &r.sealed, &r.keyID, &r.Claimed, &r.StaffStamp); err != nil {
 				return err
 			}
 			rows = append(rows, r)

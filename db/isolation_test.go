@@ -194,7 +194,6 @@ var intrusions = map[string]intrusion{
 	"StaffStale": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.StaffStale(ctx, v.deliver, acmesync.AppUserPerson)
 	},
-	"StaffStamp": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.StaffStamp(ctx, v.deliver) },
 	"SubscriptionDue": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		id, _, err := d.SubscriptionDue(ctx, v.fetch)
 		return id, err

@@ -178,19 +178,6 @@ func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.Pe
 	return stale, nil
 }
 
-// StaffStamp changes whenever either side's users were read: whoever holds them in memory loads them again.
-func (db *DB) StaffStamp(ctx context.Context, f acmesync.Fence) (string, error) {
-	var stamp string
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &stamp, `
-			SELECT concat_ws('/', users_read_at, app_users_read_at) FROM connections WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection)
-	})
-	if err != nil {
-		return "", fmt.Errorf("look at the users of %s: %w", f.Tenant, notFound(err))
-	}
-	return stamp, nil
-}
-
 // CommitStaff keeps a side's users as just read.
 func (db *DB) CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error {
 	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
