@@ -53,11 +53,11 @@ func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesy
 			rest = pq.Array(p.Rest)
 		}
 		_, err := tx.ExecContext(ctx, `
-			UPDATE envelopes SET done = done + $4, duplicate = duplicate + $5, superseded = superseded + $6, parked = parked + $7,
+			UPDATE envelopes e SET done = done + $4, duplicate = duplicate + $5, superseded = superseded + $6, parked = parked + $7,
 				rest = $8::text[], tries = least(tries, $10), ended_at = CASE WHEN $8::text[] IS NULL THEN now() END,
 				due_at = CASE WHEN $8::text[] IS NULL THEN due_at ELSE now() + $9 * interval '1 millisecond' END
-			WHERE tenant = $1 AND day = $2 AND id = $3 AND ended_at IS NULL`,
-			f.Tenant, p.Envelope.Day, p.Envelope.ID, p.Done, p.Duplicate, p.Superseded, p.Parked, rest, p.RetryAfter.Milliseconds(), acmesync.PoisonTries)
+			WHERE tenant = $1 AND `+named([]string{p.Envelope.Day})+` AND `+stillOpen,
+			f.Tenant, pq.Array([]string{p.Envelope.Day}), pq.Array([]string{p.Envelope.ID}), p.Done, p.Duplicate, p.Superseded, p.Parked, rest, p.RetryAfter.Milliseconds(), acmesync.PoisonTries)
 		if err != nil {
 			return fmt.Errorf("end an envelope: %w", err)
 		}
@@ -98,7 +98,7 @@ func (db *DB) ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesy
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			UPDATE envelopes e SET tries = greatest(e.tries - 1, 0) WHERE e.tenant = $1 AND `+named+` AND `+stillOpen, f.Tenant, pq.Array(days), pq.Array(ids))
+			UPDATE envelopes e SET tries = greatest(e.tries - 1, 0) WHERE e.tenant = $1 AND `+named(days)+` AND `+stillOpen, f.Tenant, pq.Array(days), pq.Array(ids))
 		return err
 	})
 	if err != nil {

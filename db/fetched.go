@@ -53,9 +53,6 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 	return nil
 }
 
-// named leaves of all envelopes e those whose days and ids are the second and third parameter, before anything is joined.
-const named = `e.day = ANY ($2::date[]) AND e.id = ANY ($3::uuid[])`
-
 // stillOpen says that an envelope e has not ended, in words that do not offer the index of all that waits: where an envelope
 // is named by its key or its record, Postgres without statistics would read everything that waits for the tenant instead.
 const stillOpen = `coalesce(e.ended_at, 'infinity') = 'infinity'`
@@ -74,7 +71,7 @@ func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesy
 			done = (u.col = 'done')::int, duplicate = (u.col = 'duplicate')::int,
 			superseded = (u.col = 'superseded')::int, parked = (u.col = 'parked')::int
 		FROM unnest($2::date[], $3::uuid[], $4::text[], $5::text[]) AS u (day, id, col, outcome)
-		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named+` AND `+stillOpen,
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named(days)+` AND `+stillOpen,
 		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(columns), pq.Array(outcomes))
 	if err != nil {
 		return fmt.Errorf("end hints: %w", err)
@@ -94,7 +91,7 @@ func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []acm
 	_, err := tx.ExecContext(ctx, `
 		UPDATE envelopes e SET tries = tries + 1, due_at = now() + u.after * interval '1 millisecond'
 		FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS u (day, id, after)
-		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named+` AND `+stillOpen,
+		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named(days)+` AND `+stillOpen,
 		f.Tenant, pq.Array(days), pq.Array(ids), pq.Array(after))
 	if err != nil {
 		return fmt.Errorf("put hints off: %w", err)

@@ -74,7 +74,7 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		}
 		found, err := tx.QueryxContext(ctx, `
 			WITH claimed AS (
-				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named+` RETURNING e.*
+				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named(days)+` RETURNING e.*
 			)
 			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id, now(),
 				(SELECT concat_ws('/', users_read_at, app_users_read_at) FROM connections WHERE tenant = $1 AND connection = $4)

@@ -34,6 +34,7 @@ func Open(ctx context.Context, databaseURL string, vault *Vault) (*DB, error) {
 	conn.SetMaxOpenConns(40)
 	conn.SetMaxIdleConns(40)
 	conn.SetConnMaxIdleTime(5 * time.Minute)
+	conn.SetConnMaxLifetime(6 * time.Hour) // statements that name a day are prepared on it day by day
 	db := &DB{sql: conn, vault: vault}
 	if err := db.refuseStrongRole(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -100,7 +100,7 @@ func TestPlansWithoutStatistics(t *testing.T) {
 		}, "envelopes", byKey},
 		{"a page is ended by its own key", func() error {
 			return watched.CommitDelivered(ctx, f, acmesync.Delivered{Ended: []acmesync.EndedPage{{Envelope: pages[0].Envelope, Rest: []string{"p0"}}}})
-		}, "envelopes", regexp.MustCompile(`Index Cond: \(+id = '[0-9a-f-]+'::uuid\) AND \(day = `)},
+		}, "envelopes", byKey},
 		{"pages are let go by their own key", func() error { return watched.ReleasePages(ctx, f, pages) }, "envelopes", byKey},
 	}
 	for _, c := range cases {
