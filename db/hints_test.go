@@ -54,6 +54,15 @@ func TestHints(t *testing.T) {
 		require.WithinDuration(t, time.Now(), two[0].ReceivedAt, time.Minute)
 		require.Len(t, hints(t, d, f), 3)
 	})
+	t.Run("while the app is held, hints stay hints", func(t *testing.T) {
+		activated(t, d, "held")
+		hinted(t, d, "held", appointment("1"))
+		in, out := begin(t, d, "held", acmesync.Fetch), begin(t, d, "held", acmesync.Deliver)
+		require.NoError(t, d.Hold(ctx, out, acmesync.Hold{Dependency: acmesync.DependsOnApp, Kind: acmesync.Unavailable, Reason: "test"}, time.Hour))
+		require.Empty(t, hints(t, d, in))
+		require.NoError(t, d.Release(ctx, out, acmesync.DependsOnApp))
+		require.Len(t, hints(t, d, in), 1)
+	})
 	t.Run("a hint that was put off is not due, comes back with its tries, and ends once", func(t *testing.T) {
 		activated(t, d, "later")
 		hinted(t, d, "later", appointment("1"))

@@ -55,6 +55,8 @@ func connect(ctx context.Context, databaseURL string) (*sqlx.DB, error) {
 	// and a plan made for the very values at hand is no better than the one that is kept, but is made anew each time.
 	q.Set("jit", "off")
 	q.Set("plan_cache_mode", "force_generic_plan")
+	// Plans are made while tables and each day's partition are empty, and kept while they grow: reading all rows seems best then.
+	q.Set("enable_seqscan", "off")
 	u.RawQuery = q.Encode()
 	connector, err := pq.NewConnector(u.String())
 	if err != nil {

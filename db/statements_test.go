@@ -46,6 +46,13 @@ func TestStatements(t *testing.T) {
 		require.NoError(t, ask())
 		require.Equal(t, 1, prepared())
 	})
+	t.Run("a plan that is made while a table is small does not read all of it", func(t *testing.T) {
+		exec(t, d, `CREATE TABLE growing (a int PRIMARY KEY); GRANT SELECT ON growing TO acmesync_app;
+			INSERT INTO growing VALUES (1); ANALYZE growing`)
+		var plan []string
+		require.NoError(t, raw.Select(&plan, `EXPLAIN SELECT * FROM growing WHERE a = $1`, 1))
+		require.NotContains(t, plan[0], "Seq Scan")
+	})
 	t.Run("one that is gone is prepared anew", func(t *testing.T) {
 		var name string
 		require.NoError(t, raw.Get(&name, `SELECT name FROM pg_prepared_statements WHERE statement = $1`, query))
