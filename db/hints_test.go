@@ -60,7 +60,8 @@ func TestHints(t *testing.T) {
 		in, out := begin(t, d, "held", acmesync.Fetch), begin(t, d, "held", acmesync.Deliver)
 		require.NoError(t, d.Hold(ctx, out, acmesync.Hold{Dependency: acmesync.DependsOnApp, Kind: acmesync.Unavailable, Reason: "test"}, time.Hour))
 		require.Empty(t, hints(t, d, in))
-		require.NoError(t, d.Release(ctx, out, acmesync.DependsOnApp))
+		_, err := d.Release(ctx, out, acmesync.DependsOnApp, "")
+		require.NoError(t, err)
 		require.Len(t, hints(t, d, in), 1)
 	})
 	t.Run("a hint that was put off is not due, comes back with its tries, and ends once", func(t *testing.T) {
