@@ -41,7 +41,9 @@ type AppointmentRules struct {
 	Scope       Scope         `json:"scope,omitzero"`
 	When        WhenRules     `json:"when,omitzero"`
 	Conflict    ConflictRules `json:"conflict,omitzero"`
-	Mapping     []FieldRule   `json:"mapping,omitempty"` // on top of the built-in mapping, target by target
+	Mapping     []FieldRule   `json:"mapping,omitempty"` // on top of the built-in mapping, in this order
+	// Tables are for lookups: name → value in Acme → value in the app.
+	Tables map[string]map[string]string `json:"tables,omitempty"`
 }
 
 // Direction is which way a stream travels.
@@ -113,7 +115,8 @@ const (
 	ReviewConflict ConflictPolicy = "review"
 )
 
-// FieldRule fills one field of the app's event: from a source field by a preset, or by a CEL expression.
+// FieldRule fills one field of the app's event: from a source field by a preset, or by a CEL expression. docs/mapping.md
+// lists targets, sources, presets and functions.
 type FieldRule struct {
 	Target string         `json:"target"`           // a field of the app's event, e.g. "title"
 	Source string         `json:"source,omitempty"` // a path into the record, e.g. "appointment.subject"

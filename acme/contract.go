@@ -96,6 +96,7 @@ type Appointment struct {
 	CreatedAt     time.Time         `json:"created_at"`
 	UpdatedAt     time.Time         `json:"updated_at"`
 	DeletedAt     *time.Time        `json:"deleted_at,omitempty"`
+	Custom        json.RawMessage   `json:"custom,omitempty"` // an object: fields that the account has added
 }
 
 // Channel is how a touch-point happened.

@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 	"unicode/utf8"
 )
@@ -58,6 +59,8 @@ func DecodeAppointment(raw []byte) (Appointment, error) {
 			return s.once(18) && s.instant(&a.UpdatedAt)
 		case "deleted_at":
 			return s.once(19) && s.optionalInstant(&a.DeletedAt)
+		case "custom":
+			return s.once(20) && s.rawObject(&a.Custom)
 		}
 		return s.skip()
 	})
@@ -201,6 +204,22 @@ func (s *scanner) moment(dst **Moment) bool {
 		}
 		return s.skip()
 	})
+}
+
+// rawObject keeps an object as it stands.
+func (s *scanner) rawObject(dst *json.RawMessage) bool {
+	if s.null() {
+		return true
+	}
+	if s.peek() != '{' {
+		return s.mismatch()
+	}
+	from := s.pos
+	if !s.skip() {
+		return false
+	}
+	*dst = bytes.Clone(s.data[from:s.pos])
+	return true
 }
 
 func (s *scanner) recurrence(dst **Recurrence) bool {

@@ -23,6 +23,7 @@ type Rules struct {
 	horizon      time.Duration
 	quiet        []quietWindow
 	zones        *zones
+	fields       *Fields
 	stamp        string
 }
 
@@ -49,6 +50,8 @@ func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
 	k.people(c.People)
 	k.poll(c.Poll)
 	r.quiet = k.quiet(c.Poll.Quiet, s.TimeZone)
+	fields, wrong := CompileFields(c.Appointments.Mapping, c.Appointments.Tables)
+	r.fields, k.problems = fields, append(k.problems, wrong...)
 	if len(k.problems) > 0 {
 		return nil, k.problems
 	}
@@ -106,7 +109,15 @@ type Occasion struct {
 // The contacts are those that were found, in the order of contact_ids, merges already followed.
 // Errors are *Skip or *acmesync.Fault.
 func (r *Rules) Appointment(a acme.Appointment, contacts []acme.Contact, staff Staff, on Occasion) (app.Event, error) {
-	return r.appointment(a, contacts, staff, on)
+	e, err := r.appointment(a, contacts, staff, on)
+	if err != nil {
+		return app.Event{}, err
+	}
+	owner := staff.known[a.OwnerID]
+	if err := r.fields.Apply(&e, Source{Appointment: a, Contacts: contacts, Owner: owner, Settings: r.settings, Custom: a.Custom}); err != nil {
+		return app.Event{}, err
+	}
+	return e, nil
 }
 
 // Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in

@@ -9,8 +9,8 @@ import (
 
 // Staff knows who in Acme is who in the app. It may be used by several goroutines at once.
 type Staff struct {
-	known   map[string]bool     // Acme's user ids
-	matched map[string]app.User // Acme's user id → the app's user
+	known   map[string]acme.User // by Acme's user id
+	matched map[string]app.User  // Acme's user id → the app's user
 	zones   *zones
 }
 
@@ -26,12 +26,12 @@ func NewStaff(acmeUsers []acme.User, appUsers []app.User) Staff {
 		}
 	}
 	s := Staff{
-		known:   make(map[string]bool, len(acmeUsers)),
+		known:   make(map[string]acme.User, len(acmeUsers)),
 		matched: make(map[string]app.User, len(acmeUsers)),
 		zones:   new(zones),
 	}
 	for _, u := range acmeUsers {
-		s.known[u.ID] = true
+		s.known[u.ID] = u
 		if match, ok := byEmail[emailKey(u.Email)]; ok {
 			s.matched[u.ID] = match
 		}
@@ -46,7 +46,10 @@ func (s Staff) AppUser(acmeUserID string) (app.User, bool) {
 }
 
 // Known tells whether the Acme user was in the list at all: an unknown one is a reason to read the list again.
-func (s Staff) Known(acmeUserID string) bool { return s.known[acmeUserID] }
+func (s Staff) Known(acmeUserID string) bool {
+	_, ok := s.known[acmeUserID]
+	return ok
+}
 
 func preferred(u, over app.User) bool {
 	if u.Active != over.Active {
