@@ -10,10 +10,11 @@ type Delivered struct {
 	Closed  []ClosedRecord
 	Links   []Link
 	Facts   []Fact
-	NoFacts []string  // touch-points that do not count any more, or never did
-	Refused []Refusal // what the app could not take now
-	Settled []Key     // what it had not, and now has, or what is parked now
-	Hints   []Key     // records to be read from Acme again: parked without a body, and now to be retried
+	NoFacts []string     // touch-points that do not count any more, or never did
+	Refused []Refusal    // what the app could not take now
+	Settled []Key        // what it had not, and now has, or what is parked now
+	Reread  []EnvelopeID // pages that could not be opened: what they had brought is read from Acme again
+	Hints   []Key        // records to be read from Acme again: parked without a body, and now to be retried
 }
 
 // EndedPage counts what became of an envelope's records. One with a Rest stays open for those.
@@ -24,6 +25,7 @@ type EndedPage struct {
 	Superseded int
 	Parked     int
 	Rest       []string
+	Open       bool          // stays open as it is, whatever was counted
 	RetryAfter time.Duration // for the rest
 }
 

@@ -60,6 +60,7 @@ type Page struct {
 	Records  int       // not counted as ended yet
 	Rest     []string  // the records still to do where an answer was partial; nil: all
 	Body     []byte    // the items as one JSON array, or an Order
+	Sealed   bool      // the body could not be opened: it is as it was stored
 	// StaffStamp changes whenever either side's users were read: whoever holds them in memory loads them again.
 	StaffStamp string
 }

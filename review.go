@@ -64,5 +64,8 @@ type Decision struct {
 	IDs    []string // Acme ids; empty: all open records
 }
 
+// RawPrefix starts the id of what was parked as it came: an item without a usable id, or an envelope that cannot be opened.
+const RawPrefix = "raw:"
+
 // RangePrefix starts the id of a parked range: records between two moments that Acme cannot answer, so nobody knows their ids.
 const RangePrefix = "range:"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"acmesync"
 	"acmesync/acme"
@@ -12,8 +13,14 @@ import (
 // openOrder makes candidates of the records an order names. A record that is not there to be worked on ends at once.
 func (r *round) openOrder(ctx context.Context, page int, newest map[acmesync.Key]*candidate) error {
 	var o acmesync.Order
+	if spent(r.pages[page]) {
+		r.parkPage(page, acmesync.Fault{Code: acmesync.InternalDefect, Field: "envelope",
+			Message: "This envelope ended every attempt to open it. It is kept as it came; report it, then discard it."})
+		return nil
+	}
 	if err := json.Unmarshal(r.pages[page].Body, &o); err != nil {
-		return fmt.Errorf("open an order: %w", err)
+		r.unreadable(ctx, page, err)
+		return nil
 	}
 	if r.pages[page].Rest != nil {
 		o.IDs = r.pages[page].Rest
@@ -42,6 +49,8 @@ func (r *round) retry(ctx context.Context, page int, o acmesync.Order, newest ma
 		switch {
 		case !open:
 			r.count(page, done)
+		case p.Body == nil && strings.HasPrefix(id, acmesync.RawPrefix):
+			r.count(page, parked) // nobody knows which record it is
 		case p.Body == nil:
 			r.commit.Hints = append(r.commit.Hints, p.Key)
 			r.count(page, done)

@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"fmt"
 
 	"acmesync"
 	"acmesync/acme"
@@ -91,8 +90,8 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 func (r *round) open(ctx context.Context) error {
 	newest := map[acmesync.Key]*candidate{}
 	for i, p := range r.pages {
-		if spent(p) && p.Kind == acmesync.OrderEnvelope {
-			r.parkPage(i)
+		if p.Sealed {
+			r.unreadable(ctx, i, errSealed)
 			continue
 		}
 		if p.Kind == acmesync.OrderEnvelope {
@@ -103,11 +102,8 @@ func (r *round) open(ctx context.Context) error {
 		}
 		items, err := acme.ReadItems(p.Body)
 		if err != nil {
-			if spent(p) {
-				r.parkPage(i)
-				continue
-			}
-			return fmt.Errorf("open an envelope of %s: %w", p.Stream, err)
+			r.unreadable(ctx, i, err)
+			continue
 		}
 		r.openPage(i, items, newest)
 	}
@@ -194,7 +190,7 @@ func (r *round) count(page int, o outcome) {
 func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
 	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: "raw:" + hashOf(item.Raw)},
+		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Raw)},
 		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id",
 			Message: "This item has no usable id, version or time of change. Have it repaired in Acme, then discard it here."},
 		Body: item.Raw,

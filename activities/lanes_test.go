@@ -126,3 +126,45 @@ func (w *world) count(t require.TestingT) int {
 	require.NoError(t, err)
 	return totals.Touchpoints
 }
+
+func TestUnreadableEnvelope(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600})
+	w.run(t)
+	w.quiet(t)
+	waiting := func(t *testing.T, n int) {
+		t.Helper()
+		eventually(t, "pages wait", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM envelopes WHERE lane = 'deliver' AND ended_at IS NULL`) == n
+		})
+	}
+	w.appFaults(t, map[string]any{"down": true})
+	w.put(t, "appointments", "apt_lost", appointment(nil))
+	w.poll(t)
+	waiting(t, 1)
+	w.exec(t, `UPDATE envelopes SET body = '\xdeadbeef' WHERE lane = 'deliver' AND ended_at IS NULL`)
+	w.put(t, "appointments", "apt_fine", appointment(nil))
+	w.poll(t)
+	waiting(t, 2)
+	w.exec(t, `UPDATE envelopes SET body = '\xdeadbeef' WHERE lane = 'deliver' AND ended_at IS NULL AND id = (SELECT min(id::text)::uuid FROM envelopes WHERE lane = 'deliver' AND ended_at IS NULL)`)
+	w.appFaults(t, map[string]any{})
+	w.exec(t, `UPDATE holds SET next_at = now()`)
+
+	t.Run("an envelope that does not open is tried again, its neighbours go on", func(t *testing.T) {
+		eventually(t, "the neighbour arrives", func() bool { return w.event(t, "apt_fine") != nil })
+		waiting(t, 1)
+	})
+	t.Run("then it is parked as it came, told once, and what it had brought is read again", func(t *testing.T) {
+		eventually(t, "it is parked", func() bool {
+			w.tick(t)
+			return w.scalar(t, `SELECT count(*) FROM parked WHERE code = 'unreadable' AND field = 'envelope' AND acme_id LIKE 'raw:%' AND closed_at IS NULL`) == 1
+		})
+		eventually(t, "its record was read by id and is in the app", func() bool {
+			w.tick(t)
+			read := w.scalar(t, `SELECT count(*) FROM arrivals WHERE way = 'hint' AND 'apt_lost' = ANY (ids)`)
+			return read == 1 && w.event(t, "apt_lost") != nil
+		})
+		require.Len(t, w.alerts.texts(), 1)
+		waiting(t, 0)
+	})
+}

@@ -22,15 +22,3 @@ func portion(p acmesync.Page) int {
 func spent(p acmesync.Page) bool {
 	return p.Tries > acmesync.PoisonTries+bits.Len(uint(p.Records)) //nolint:gosec // a count of records is not negative
 }
-
-// parkPage keeps an envelope that cannot be opened at all as it is.
-func (r *round) parkPage(page int) {
-	p := r.pages[page]
-	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: "raw:" + p.Envelope.ID},
-		Fault: acmesync.Fault{Code: acmesync.InternalDefect, Field: "envelope",
-			Message: "This envelope ended every attempt to open it. It is kept as it came; report it, then discard it."},
-		Body: p.Body,
-	})
-	r.ends[page].Parked += p.Records
-}

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"acmesync"
@@ -23,7 +24,11 @@ func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map
 		p, again := opened[r.ID]
 		if !again {
 			p = r.Person
-			if p.Body, err = db.openBody(ctx, f.Tenant, personBody(p.Kind, p.ID), r.KeyID, p.Body); err != nil {
+			p.Body, err = db.openBody(ctx, f.Tenant, personBody(p.Kind, p.ID), r.KeyID, p.Body)
+			if errors.Is(err, errUnopenable) {
+				continue // as if nobody had read it yet: its events go without it until it changes
+			}
+			if err != nil {
 				return nil, fmt.Errorf("read people of %s: %w", f.Tenant, err)
 			}
 			opened[r.ID] = p

@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 
 	"acmesync"
@@ -35,7 +37,11 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err := storeRefusals(ctx, tx, f, d.Refused, d.Settled); err != nil {
 			return err
 		}
-		if err := storeHints(ctx, tx, f, d.Hints); err != nil {
+		again, err := broughtBy(ctx, tx, f, d.Reread)
+		if err != nil {
+			return err
+		}
+		if err := storeHints(ctx, tx, f, append(again, d.Hints...)); err != nil {
 			return err
 		}
 		return storeFacts(ctx, tx, f, d.Facts, d.NoFacts)
@@ -54,15 +60,38 @@ func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesy
 		}
 		_, err := tx.ExecContext(ctx, `
 			UPDATE envelopes e SET done = done + $4, duplicate = duplicate + $5, superseded = superseded + $6, parked = parked + $7,
-				rest = $8::text[], tries = least(tries, $10), ended_at = CASE WHEN $8::text[] IS NULL THEN now() END,
-				due_at = CASE WHEN $8::text[] IS NULL THEN due_at ELSE now() + $9 * interval '1 millisecond' END
+				rest = CASE WHEN $11 THEN rest ELSE $8::text[] END, tries = CASE WHEN $11 THEN tries ELSE least(tries, $10) END,
+				ended_at = CASE WHEN $8::text[] IS NULL AND NOT $11 THEN now() END,
+				due_at = CASE WHEN $8::text[] IS NULL AND NOT $11 THEN due_at ELSE now() + $9 * interval '1 millisecond' END
 			WHERE tenant = $1 AND `+named([]string{p.Envelope.Day})+` AND `+stillOpen,
-			f.Tenant, pq.Array([]string{p.Envelope.Day}), pq.Array([]string{p.Envelope.ID}), p.Done, p.Duplicate, p.Superseded, p.Parked, rest, p.RetryAfter.Milliseconds(), acmesync.PoisonTries)
+			f.Tenant, pq.Array([]string{p.Envelope.Day}), pq.Array([]string{p.Envelope.ID}), p.Done, p.Duplicate, p.Superseded, p.Parked, rest,
+			p.RetryAfter.Milliseconds(), acmesync.PoisonTries, p.Open)
 		if err != nil {
 			return fmt.Errorf("end an envelope: %w", err)
 		}
 	}
 	return nil
+}
+
+// broughtBy names the records that pages had brought when they were fetched.
+func broughtBy(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesync.EnvelopeID) ([]acmesync.Key, error) {
+	var keys []acmesync.Key
+	for _, p := range pages {
+		var ids []string
+		var stream acmesync.Stream
+		err := tx.QueryRowContext(ctx, `SELECT stream, ids FROM arrivals WHERE tenant = $1 AND envelope = $2 AND day BETWEEN $3::date - 1 AND $3::date + 1`,
+			f.Tenant, p.ID, p.Day).Scan(&stream, pq.Array(&ids))
+		if errors.Is(err, sql.ErrNoRows) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up what a page had brought: %w", err)
+		}
+		for _, id := range ids {
+			keys = append(keys, acmesync.Key{Stream: stream, AcmeID: id})
+		}
+	}
+	return keys, nil
 }
 
 func storeLinks(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, links []acmesync.Link) error {

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"acmesync"
@@ -98,7 +99,11 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 	}
 	pages := make([]acmesync.Page, len(rows))
 	for i, r := range rows {
-		if r.Body, err = db.openBody(ctx, f.Tenant, envelopeBody(r.Envelope.ID), r.keyID, r.sealed); err != nil {
+		r.Body, err = db.openBody(ctx, f.Tenant, envelopeBody(r.Envelope.ID), r.keyID, r.sealed)
+		if errors.Is(err, errUnopenable) {
+			r.Body, r.Sealed, err = r.sealed, true, nil // one bad envelope must not hold up its neighbours
+		}
+		if err != nil {
 			return nil, fmt.Errorf("claim pages of %s: %w", f.Tenant, err)
 		}
 		pages[i] = r.Page

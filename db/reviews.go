@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"acmesync"
@@ -154,7 +155,8 @@ func (db *DB) ParkedRecords(ctx context.Context, tenant acmesync.TenantID, finge
 	return records, nil
 }
 
-// OpenParked opens parked records for the deliver lane; ones that are closed or hold no body are left out.
+// OpenParked opens parked records for the deliver lane; closed ones are left out, and one without a body, or
+// with a body that does not open, comes without.
 func (db *DB) OpenParked(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) ([]acmesync.ParkedRecord, error) {
 	type row struct {
 		acmesync.ParkedRecord
@@ -187,7 +189,11 @@ func (db *DB) OpenParked(ctx context.Context, f acmesync.Fence, stream acmesync.
 	records := make([]acmesync.ParkedRecord, len(found))
 	for i, r := range found {
 		if r.Body != nil {
-			if r.Body, err = db.openBody(ctx, f.Tenant, parkedBody(r.bodyID), r.keyID, r.Body); err != nil {
+			r.Body, err = db.openBody(ctx, f.Tenant, parkedBody(r.bodyID), r.keyID, r.Body)
+			if errors.Is(err, errUnopenable) {
+				r.Body, err = nil, nil // as good as none: the record is read from Acme again
+			}
+			if err != nil {
 				return nil, fmt.Errorf("open parked records of %s: %w", f.Tenant, err)
 			}
 		}

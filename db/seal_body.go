@@ -51,11 +51,11 @@ func (db *DB) openBody(ctx context.Context, tenant acmesync.TenantID, at place, 
 	case storedZstd:
 		body, err := bodyReader.DecodeAll(packed[1:], nil)
 		if err != nil {
-			return nil, fmt.Errorf("unpack %s.%s: %w", at.table, at.column, err)
+			return nil, fmt.Errorf("unpack %s.%s: %w: %w", at.table, at.column, errUnopenable, err)
 		}
 		return body, nil
 	}
-	return nil, fmt.Errorf("unpack %s.%s: stored in a way (%d) this program does not know", at.table, at.column, packed[0])
+	return nil, fmt.Errorf("unpack %s.%s: stored in a way (%d) this program does not know: %w", at.table, at.column, packed[0], errUnopenable)
 }
 
 func envelopeBody(id string) place { return place{table: "envelopes", column: "body", row: id} }

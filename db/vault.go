@@ -133,7 +133,7 @@ func (v *Vault) open(ctx context.Context, tenant acmesync.TenantID, at place, ke
 	}
 	plain, err := keys.data[keyID].Decrypt(sealed, at.context(tenant))
 	if err != nil {
-		return nil, fmt.Errorf("open %s.%s with key %s of tenant %s: it was sealed for another place or changed", at.table, at.column, keyID, tenant)
+		return nil, fmt.Errorf("open %s.%s with key %s of tenant %s: %w", at.table, at.column, keyID, tenant, errUnopenable)
 	}
 	return plain, nil
 }
@@ -150,6 +150,9 @@ func (v *Vault) blindIndex(ctx context.Context, tenant acmesync.TenantID, value 
 	}
 	return out, nil
 }
+
+// errUnopenable: trying again cannot help, and it is about this one value.
+var errUnopenable = errors.New("it was sealed for another place, or changed")
 
 var errKeyGone = errors.New("is gone")
 
