@@ -8,6 +8,9 @@ import (
 // Account reads which account the API key belongs to: the cheapest proof that the connection works.
 func (c *Client) Account(ctx context.Context) (Account, error) {
 	const op = "read account"
+	if c.Profile != nil && c.Profile.account != nil {
+		return c.accountDialect(ctx, op)
+	}
 	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: "/v1/account", collection: true})
 	if err != nil {
 		return Account{}, err

@@ -30,6 +30,7 @@ type Client struct {
 	APIKey   string       // sent as a bearer token
 	HTTP     *http.Client // nil: one with a timeout of 30 s; redirects are never followed
 	MaxBytes int64        // bound of an answer's body; 0: 16 MB
+	Profile  *Profile     // how this Acme speaks; nil: as its contract says
 }
 
 // call is one request, and answer what came back with a status the call can use.
@@ -42,6 +43,8 @@ type call struct {
 	paged      bool   // a 410 concerns the cursor
 	key        string // Idempotency-Key; empty: none
 	ifMatch    int64  // the version a change is based on; 0: any
+	foreign    bool   // another side's words: any refusal of a request with a cursor is one of the cursor
+	link       string // path and query from the root of the host on, instead of path
 }
 
 type answer struct {
@@ -70,11 +73,11 @@ func (c *Client) send(ctx context.Context, call call) (answer, error) {
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(info httptrace.WroteRequestInfo) { taken.Store(info.Err == nil) },
 	})
-	req, err := http.NewRequestWithContext(ctx, call.method, strings.TrimRight(c.BaseURL, "/")+call.path, body)
+	req, err := http.NewRequestWithContext(ctx, call.method, c.address(call), body)
 	if err != nil {
 		return failed(KindRejected, CodeBadRequest, errors.New("invalid base URL"))
 	}
-	req.Header.Set("Authorization", "Bearer "+c.APIKey)
+	c.Profile.authorise(req.Header, c.APIKey)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "acmesync")
 	if body != nil {
@@ -102,6 +105,20 @@ func (c *Client) send(ctx context.Context, call call) (answer, error) {
 		return answer{}, e
 	}
 	return answer{status: resp.StatusCode, header: resp.Header, body: text}, nil
+}
+
+// address is where a call goes; a link that has been followed starts from the root of the same host.
+func (c *Client) address(call call) string {
+	base := strings.TrimRight(c.BaseURL, "/")
+	if call.link == "" {
+		return base + c.Profile.prefix() + call.path
+	}
+	if scheme := strings.Index(base, "://"); scheme >= 0 {
+		if slash := strings.IndexByte(base[scheme+3:], '/'); slash >= 0 {
+			base = base[:scheme+3+slash]
+		}
+	}
+	return base + call.link
 }
 
 // client is the caller's HTTP client, made to hand redirects back. It is copied, because the caller may share it.

@@ -167,6 +167,8 @@ type Page struct {
 	NextCursor string    // empty: the last page
 	Date       time.Time // Acme's own clock, from the Date header (1 s resolution)
 	Bytes      int       // size of the answer's body
+	Unordered  bool      // the list is not in the order of updated_at: only its end says how far it was read
+	Latest     time.Time // of an unordered list: the newest updated_at of the walk so far, not past the walk's beginning
 }
 
 // Batch is the answer of a batch get: what was found, deleted records included, and the ids that were not.

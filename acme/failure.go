@@ -27,6 +27,9 @@ const (
 	KindCursorLost Kind = "cursor_lost"
 	// KindConflict means: 409 or 412, what Acme holds differs from what the request assumed.
 	KindConflict Kind = "conflict"
+	// KindProfile means: the answer came, but not as the tenant's profile says. A person has to look at the profile; Advice
+	// says at what of it. Again later, because the other side may only be having a bad moment.
+	KindProfile Kind = "profile"
 	// KindMalformed means: one record or webhook body that is not what the contract says.
 	KindMalformed Kind = "malformed"
 )
@@ -44,6 +47,15 @@ const (
 	CodeTooManyIDs  = "too_many_ids" // more than MaxBatch ids
 
 	CodeDuplicate = "duplicate" // Acme's: the record is there already, as ExistingID
+	// How a dialect's answer can differ from its profile.
+	CodeNotJSON       = "not_json"       // a web page, or anything else that is not JSON
+	CodeNoList        = "no_list"        // no array where the profile says that the records lie
+	CodeNoNext        = "no_next"        // what leads to the next page is neither a text nor a number
+	CodePagingLoop    = "paging_loop"    // a walk comes back to where it was
+	CodeEmptyPages    = "empty_pages"    // page after page without a record
+	CodeForeignLink   = "foreign_link"   // the next link leads away from the tenant's Acme
+	CodeForeignCursor = "foreign_cursor" // the cursor was made under another profile
+	CodeNoAccount     = "no_account"     // no account id where the profile says that it lies
 
 	CodeEmptyBody     = "empty_body"
 	CodeMalformedJSON = "malformed_json"

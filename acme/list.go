@@ -15,7 +15,13 @@ const MaxBatch = 200
 // List reads one page. A page that is cut off, isn't JSON or lacks data or next_cursor is Unavailable, never a Page; a
 // record whose id, version or updated_at can't be used comes as an Item with ID "" and its Raw. 410 and a refused
 // cursor are CursorLost. Raw of every item shares one buffer that is the page's alone.
+//
+// Under a profile the items are in the canonical form all the same: Acme's contract, with what it does not know under
+// custom. An answer that is not as the profile says is of kind Profile.
 func (c *Client) List(ctx context.Context, r Resource, q ListQuery) (Page, error) {
+	if d := c.Profile.dialect(r); d != nil {
+		return c.listDialect(ctx, d, q)
+	}
 	op := "list " + string(r)
 	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: "/v1/" + string(r) + q.encode(), collection: true, paged: true})
 	if err != nil {
@@ -52,7 +58,8 @@ func (q ListQuery) encode() string {
 
 // BatchGet reads records by id, deleted ones included. Each id asked for is among the items or the missing, or else
 // the answer is half an answer; where records came without a usable id, as many ids may be unaccounted for.
-// No ids make no request; more than MaxBatch are Rejected without one.
+// No ids make no request; more than MaxBatch are Rejected without one. A profile may make several requests of it, or one
+// for each id where there is no batch get: Requests tells.
 func (c *Client) BatchGet(ctx context.Context, r Resource, ids []string) (Batch, error) {
 	op := "batch get " + string(r)
 	if len(ids) == 0 {
@@ -60,6 +67,9 @@ func (c *Client) BatchGet(ctx context.Context, r Resource, ids []string) (Batch,
 	}
 	if len(ids) > MaxBatch {
 		return Batch{}, &Error{Kind: KindRejected, Op: op, Code: CodeTooManyIDs}
+	}
+	if d := c.Profile.dialect(r); d != nil {
+		return c.batchDialect(ctx, d, ids)
 	}
 	got, err := c.send(ctx, call{op: op, method: http.MethodPost, path: "/v1/" + string(r) + ":batchGet", collection: true, body: map[string][]string{"ids": ids}})
 	if err != nil {

@@ -32,6 +32,8 @@ func refused(c call, resp *http.Response, body []byte, apiKey string) *Error {
 		e.Kind, e.Code = KindUnavailable, CodeRedirect
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:
 		e.Kind = KindUnauthorised
+	case c.paged && c.foreign && (status == http.StatusGone || status == http.StatusBadRequest || status == http.StatusUnprocessableEntity):
+		e.Kind = KindCursorLost
 	case c.paged && (status == http.StatusGone || status == http.StatusBadRequest && (strings.HasPrefix(e.Code, "cursor_") || e.Field == "cursor")):
 		e.Kind = KindCursorLost
 	case status == http.StatusNotFound && c.collection:

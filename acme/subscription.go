@@ -11,6 +11,9 @@ import (
 // lost on its way may leave a subscription behind: look for the URL among Subscriptions before asking again.
 func (c *Client) Subscribe(ctx context.Context, url string, events []string) (Subscription, error) {
 	const op = "subscribe to webhooks"
+	if d := c.Profile.subscriptions(); d != nil {
+		return c.subscribeDialect(ctx, d, url)
+	}
 	body := struct {
 		URL    string   `json:"url"`
 		Events []string `json:"events"`
@@ -29,6 +32,13 @@ func (c *Client) Subscribe(ctx context.Context, url string, events []string) (Su
 // Subscription reads one subscription, to learn whether Acme has disabled it.
 func (c *Client) Subscription(ctx context.Context, id string) (Subscription, error) {
 	const op = "read webhook subscription"
+	if d := c.Profile.subscriptions(); d != nil {
+		got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: d.Path + "/" + url.PathEscape(id)})
+		if err != nil {
+			return Subscription{}, err
+		}
+		return d.read(op, d.at, got)
+	}
 	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: subscriptionPath(id)})
 	if err != nil {
 		return Subscription{}, err
@@ -43,6 +53,9 @@ func (c *Client) Subscription(ctx context.Context, id string) (Subscription, err
 // Subscriptions reads all subscriptions of the account, those of other integrations among them.
 func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 	const op = "list webhook subscriptions"
+	if d := c.Profile.subscriptions(); d != nil {
+		return c.subscriptionsDialect(ctx, op, d)
+	}
 	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: "/v1/webhook-subscriptions", collection: true})
 	if err != nil {
 		return nil, err
@@ -62,7 +75,11 @@ func (c *Client) Subscriptions(ctx context.Context) ([]Subscription, error) {
 
 // Unsubscribe ends a subscription; one that Acme doesn't know is ended already.
 func (c *Client) Unsubscribe(ctx context.Context, id string) error {
-	_, err := c.send(ctx, call{op: "unsubscribe from webhooks", method: http.MethodDelete, path: subscriptionPath(id)})
+	path := subscriptionPath(id)
+	if d := c.Profile.subscriptions(); d != nil {
+		path = d.Path + "/" + url.PathEscape(id)
+	}
+	_, err := c.send(ctx, call{op: "unsubscribe from webhooks", method: http.MethodDelete, path: path})
 	if e, ok := errors.AsType[*Error](err); ok && e.Kind == KindGone {
 		return nil
 	}

@@ -1,0 +1,112 @@
+package acme
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"net/http"
+	"strings"
+)
+
+func (p *Profile) prefix() string {
+	if p == nil {
+		return ""
+	}
+	return p.Prefix
+}
+
+// authorise puts the API key where the profile says.
+func (p *Profile) authorise(h http.Header, key string) {
+	kind := ""
+	if p != nil {
+		kind = p.Auth.Kind
+	}
+	switch kind {
+	case "header":
+		h.Set(p.Auth.Header, p.Auth.Prefix+key)
+	case "basic":
+		pair := p.Auth.User + ":" + key
+		if p.Auth.User == "" {
+			pair = key + ":"
+		}
+		h.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(pair)))
+	default:
+		h.Set("Authorization", "Bearer "+key)
+	}
+}
+
+// misspoken is an answer that is not as the profile says.
+func misspoken(op string, status int, code string) *Error {
+	return &Error{Kind: KindProfile, Op: op, Status: status, Code: code}
+}
+
+// Advice says in a sentence what to do about a failure of kind Profile; empty for any other.
+func (e *Error) Advice() string {
+	if e.Kind != KindProfile {
+		return ""
+	}
+	_, what, _ := strings.Cut(e.Op, " ")
+	what = strings.TrimPrefix(strings.TrimPrefix(what, "get "), "from ")
+	switch e.Code {
+	case CodeNotJSON:
+		return "Acme answers with a web page, not with data, for " + what + ": check the base URL, the prefix and the paths of the profile"
+	case CodeNoList:
+		return "there is no list of " + what + " where the profile says: check \"list\""
+	case CodeNoNext:
+		return "what leads to the next page of " + what + " is not where the profile says: check \"paging\""
+	case CodePagingLoop:
+		return "the list of " + what + " comes back to pages that were read: check \"paging\" in the profile, then ask Acme's support"
+	case CodeEmptyPages:
+		return "the list of " + what + " goes on without records and without an end: check \"paging\" in the profile"
+	case CodeForeignLink:
+		return "the next page of " + what + " lies outside of Acme's base URL, where the API key is not sent: check the base URL"
+	case CodeNoAccount:
+		return "the account is not where the profile says: check \"account\""
+	}
+	return "Acme's answer is not as the profile says: check the profile"
+}
+
+func (c *Client) accountDialect(ctx context.Context, op string) (Account, error) {
+	p := c.Profile
+	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: p.Account.Path, collection: true})
+	if err != nil {
+		return Account{}, err
+	}
+	body, ok := jsonBody(got)
+	if !ok {
+		return Account{}, misspoken(op, got.status, CodeNotJSON)
+	}
+	at, _ := compilePath(p.Account.At)
+	fields, ok := p.account.flat(at, body)
+	if !ok || fields["id"] == "" {
+		return Account{}, misspoken(op, got.status, CodeNoAccount)
+	}
+	return Account{ID: fields["id"], Name: fields["name"], TimeZone: fields["time_zone"], Region: fields["region"]}, nil
+}
+
+// flat reads an object whose fields are all texts.
+func (r *record) flat(at path, body []byte) (map[string]string, bool) {
+	window, ok := at.find(body)
+	if !ok || window == nil {
+		return nil, false
+	}
+	value, _ := treeOf(window)
+	tree, ok := value.(map[string]any)
+	if !ok {
+		return nil, false
+	}
+	out := map[string]string{}
+	for i := range r.fields {
+		if word, ok := asText(r.fields[i].source.read(r.fields[i].kind, tree, nil)); ok {
+			out[r.fields[i].name] = word
+		}
+	}
+	return out, true
+}
+
+// newSecret is one of our own, for a side that is told the secret rather than tells it.
+func newSecret() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // never fails
+	return base64.RawURLEncoding.EncodeToString(b)
+}
