@@ -55,6 +55,7 @@ const (
 	CodeEmptyPages    = "empty_pages"    // page after page without a record
 	CodeForeignLink   = "foreign_link"   // the next link leads away from the tenant's Acme
 	CodeForeignCursor = "foreign_cursor" // the cursor was made under another profile
+	CodeNoKeys        = "no_keys"        // records without an id or a time of change where the profile says that they lie
 	CodeNoAccount     = "no_account"     // no account id where the profile says that it lies
 
 	CodeEmptyBody     = "empty_body"

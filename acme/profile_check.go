@@ -291,7 +291,7 @@ func (c *profileCheck) fits(at string, f canonicalField, s Source) {
 	refuse("unit", s.Unit != "" && f.kind != lengthField && s.Duration == "")
 	refuse("flag", s.Flag != "" && f.name != "deleted_at")
 	refuse("split", s.Split != "" && f.kind != textsField)
-	refuse("join", s.Join != "" && f.kind != textField)
+	refuse("join", s.Join != "" && f.kind != textField && !moment && !instant)
 	if s.Time != "" && (moment || instant) {
 		c.oneOf(at+"/time", s.Time, "rfc3339", "unix_s", "unix_ms", "unix_us", "local")
 	}

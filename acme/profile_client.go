@@ -60,6 +60,8 @@ func (e *Error) Advice() string {
 		return "the list of " + what + " goes on without records and without an end: check \"paging\" in the profile"
 	case CodeForeignLink:
 		return "the next page of " + what + " lies outside of Acme's base URL, where the API key is not sent: check the base URL"
+	case CodeNoKeys:
+		return "the first of " + what + " has no usable id or updated_at where the profile says: check \"fields\""
 	case CodeNoAccount:
 		return "the account is not where the profile says: check \"account\""
 	}

@@ -41,6 +41,9 @@ func (s *source) read(kind fieldKind, tree, built map[string]any) any {
 
 // value is the first value there is.
 func (s *source) value(tree any) any {
+	if s.spec.Join != "" {
+		return s.joined(tree)
+	}
 	for _, p := range s.from {
 		if v := p.first(tree); v != nil && v != "" {
 			return v
@@ -54,9 +57,6 @@ func (s *source) value(tree any) any {
 
 func (s *source) text(tree any) any {
 	v := s.value(tree)
-	if s.spec.Join != "" {
-		v = s.joined(tree)
-	}
 	word, ok := asText(v)
 	if !ok {
 		return v

@@ -202,9 +202,25 @@ func wallIn(t time.Time, zone *time.Location) string {
 	return local.Format("2006-01-02T15:04:05.999999")
 }
 
-// inZone is the instant a wall clock shows in a zone.
+// inZone is the instant a wall clock shows in a zone, by RFC 5545: the first where it shows that time twice, and with the
+// offset of before where it never does. time.Date promises neither.
 func inZone(wall time.Time, zone *time.Location) time.Time {
-	return time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), zone)
+	const reach = 16 * time.Hour // no zone was ever as far from UTC
+	offset := func(t time.Time) time.Duration {
+		_, seconds := t.In(zone).Zone()
+		return time.Duration(seconds) * time.Second
+	}
+	utc := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), time.UTC)
+	before := offset(utc.Add(-reach))
+	first := utc.Add(-before)
+	if offset(first) == before {
+		return first
+	}
+	after := offset(utc.Add(reach))
+	if second := utc.Add(-after); offset(second) == after {
+		return second
+	}
+	return first
 }
 
 // parseWall reads a time without a zone: T or a space between, seconds or none.

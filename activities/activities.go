@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -152,12 +153,14 @@ type Alerts interface {
 // clients while nothing changed, so that connections stay open.
 type outside struct {
 	connection  acmesync.Connection
+	profile     string // the document the client speaks by
 	credentials acmesync.Credentials
 	acme        *acme.Client
 	app         *app.Client
 }
 
-func (a *Activities) outsideOf(ctx context.Context, t acmesync.TenantID) (*outside, error) {
+func (a *Activities) outsideOf(ctx context.Context, tenant acmesync.Tenant) (*outside, error) {
+	t, document := tenant.ID, string(tenant.Config.Profile)
 	connection, err := a.Tenants.Connection(ctx, t)
 	if err != nil {
 		return nil, err
@@ -168,13 +171,17 @@ func (a *Activities) outsideOf(ctx context.Context, t acmesync.TenantID) (*outsi
 	}
 	if kept, ok := a.outside.Load(t); ok {
 		o := kept.(*outside)
-		if o.connection == connection && o.credentials == credentials {
+		if o.connection == connection && o.credentials == credentials && o.profile == document {
 			return o, nil
 		}
 	}
+	profile, problems := acme.ParseProfile(tenant.Config.Profile)
+	if len(problems) > 0 { // checked when it was saved: a rule that has become stricter since
+		return nil, fmt.Errorf("read the profile of %s: %s %s", t, problems[0].Pointer, problems[0].Message)
+	}
 	o := &outside{
-		connection: connection, credentials: credentials,
-		acme: &acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: a.HTTP},
+		connection: connection, credentials: credentials, profile: document,
+		acme: &acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: a.HTTP, Profile: &profile},
 		app:  &app.Client{BaseURL: connection.AppURL, Token: credentials.AppToken, HTTP: a.HTTP},
 	}
 	a.outside.Store(t, o)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/acme"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
@@ -114,7 +115,7 @@ func (a *Activities) begin(ctx context.Context, t acmesync.TenantID, name acmesy
 	if err != nil {
 		return nil, err
 	}
-	out, err := a.outsideOf(ctx, t)
+	out, err := a.outsideOf(ctx, tenant)
 	if err != nil {
 		return nil, err
 	}
@@ -324,6 +325,10 @@ func reasonFor(f failure) string {
 	who := "Acme"
 	if f.dependency == acmesync.DependsOnApp {
 		who = "the app"
+	}
+	var fromAcme *acme.Error
+	if errors.As(f.err, &fromAcme) && fromAcme.Advice() != "" {
+		return fromAcme.Advice()
 	}
 	switch f.kind {
 	case acmesync.RateLimited:

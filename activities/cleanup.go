@@ -21,7 +21,11 @@ func (a *Activities) CleanUp(ctx context.Context, in TenantInput) (CleanupResult
 	if err != nil || len(todo) == 0 {
 		return CleanupResult{}, err
 	}
-	out, err := a.outsideOf(ctx, in.Tenant)
+	tenant, err := a.Tenants.Tenant(ctx, in.Tenant)
+	if err != nil {
+		return CleanupResult{}, err
+	}
+	out, err := a.outsideOf(ctx, tenant)
 	if err != nil {
 		return CleanupResult{}, err
 	}

@@ -80,6 +80,7 @@ var acmeKinds = map[acme.Kind]acmesync.Kind{
 	acme.KindCursorLost:   acmesync.CursorLost,
 	acme.KindConflict:     acmesync.Rejected,
 	acme.KindMalformed:    acmesync.Rejected,
+	acme.KindProfile:      acmesync.Unavailable,
 }
 
 var appKinds = map[app.Kind]acmesync.Kind{

@@ -14,7 +14,7 @@ import (
 // Fetch is the lane that reads Acme into the inbox: hints first, then the next page of a stream that is due.
 func (a *Activities) Fetch(ctx context.Context, in LaneInput) (LaneResult, error) {
 	return a.run(ctx, in.Tenant, acmesync.Fetch, func(at *attempt) (lane, error) {
-		return &fetchLane{attempt: at, budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner}}, nil
+		return &fetchLane{attempt: at, walks: map[acmesync.Stream]*acme.Walk{}, budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner}}, nil
 	})
 }
 
@@ -28,6 +28,7 @@ type fetchLane struct {
 	prepared    time.Time // when what every read depends on was seen to
 	rangAt      time.Time // when it was last looked whether something waits for delivery
 	noneDue     time.Time // when it was last seen that no stream is due
+	walks       map[acmesync.Stream]*acme.Walk
 }
 
 const (
@@ -123,11 +124,15 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 	var people []acmesync.Person
 	q := acme.ListQuery{}
+	var walk acme.Walk
 	for {
 		if err := l.budget.take(ctx, l.attempt, true); err != nil {
 			return nil, err
 		}
 		page, err := l.acme.List(ctx, acme.Users, q)
+		if err == nil {
+			err = walk.Step(acme.Users, q.Cursor, page)
+		}
 		if err != nil {
 			return nil, err
 		}

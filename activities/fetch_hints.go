@@ -118,8 +118,10 @@ func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []
 		tries = aloneTries
 	}
 	for try := 1; ; try++ {
-		if err := l.budget.take(ctx, l.attempt, true); err != nil {
-			return acme.Batch{}, err
+		for range l.acme.Requests(acme.Resource(stream), len(ids)) {
+			if err := l.budget.take(ctx, l.attempt, true); err != nil {
+				return acme.Batch{}, err
+			}
 		}
 		batch, err := l.acme.BatchGet(ctx, acme.Resource(stream), ids)
 		var fromAcme *acme.Error

@@ -34,7 +34,13 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 		return err
 	}
 	defer leave()
-	answer, err := l.acme.List(ctx, acme.Resource(p.Stream), l.query(p))
+	q := l.query(p)
+	answer, err := l.acme.List(ctx, acme.Resource(p.Stream), q)
+	if err == nil {
+		if err = l.walk(p.Stream).Step(acme.Resource(p.Stream), q.Cursor, answer); err != nil {
+			return l.walkFailed(ctx, p, err)
+		}
+	}
 	if err != nil {
 		return l.pageFailed(ctx, p, err)
 	}
@@ -82,6 +88,9 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 	next := p
 	next.PageLimit, next.PageFailures, next.PollAfter = 0, 0, 0
 	next.Cursor, next.Walking = answer.NextCursor, answer.NextCursor != ""
+	if answer.Unordered {
+		return advanceUnordered(next, answer)
+	}
 	latest := answer.Date.Add(-overlap)
 	var unsettled time.Duration
 	for _, item := range answer.Items {
@@ -173,7 +182,7 @@ func (l *fetchLane) pageFailed(ctx context.Context, p acmesync.Position, err err
 	switch {
 	case f.verdict() == restart:
 		return l.restartAtWatermark(ctx, p, err)
-	case f.sick && l.healthy(ctx):
+	case f.sick && l.acme.Profile.Ordered(acme.Resource(p.Stream)) && l.healthy(ctx):
 		return l.narrow(ctx, p, err)
 	}
 	return err

@@ -12,7 +12,7 @@ const lookAgain = 5 * time.Minute
 
 // subscribe makes sure that Acme tells us about changes, where it can reach us at all.
 func (l *fetchLane) subscribe(ctx context.Context) error {
-	if l.PublicURL == "" {
+	if l.PublicURL == "" || !l.acme.Profile.Subscribes() {
 		return nil
 	}
 	id, due, err := l.Cleanups.SubscriptionDue(ctx, l.fence)

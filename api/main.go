@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 	}
 	defer temporal.Close()
 	ringer := &workflows.Client{Temporal: temporal, RunbookURL: settings.RunbookURL}
-	receiver, err := hooks.New(memory, ringer, metrics.Meter, log)
+	receiver, err := hooks.New(memory, ringer, settings.PublicURL, metrics.Meter, log)
 	if err != nil {
 		return err
 	}

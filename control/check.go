@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"acmesync"
@@ -34,10 +35,15 @@ type SideCheck struct {
 const (
 	CredentialsMissing = "credentials_missing"
 	AddressRefused     = "address_refused"
+	ProfileRefused     = "profile_refused"
 )
 
 // Check calls both sides with the stored credentials. Whatever they answer is a result; an error is our own.
 func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error) {
+	tenant, err := c.DB.Tenant(ctx, id)
+	if err != nil {
+		return Check{}, err
+	}
 	connection, err := c.DB.Connection(ctx, id)
 	if err != nil {
 		return Check{}, err
@@ -51,7 +57,7 @@ func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error
 	var account acme.Account
 	var result Check
 	var both sync.WaitGroup
-	both.Go(func() { result.Acme, account = c.checkAcme(limited, connection, credentials) })
+	both.Go(func() { result.Acme, account = c.checkAcme(limited, connection, credentials, tenant.Config.Profile) })
 	both.Go(func() { result.App = c.checkApp(limited, connection, credentials) })
 	both.Wait()
 	if err := ctx.Err(); err != nil {
@@ -66,16 +72,38 @@ func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error
 	return result, nil
 }
 
-func (c *Control) checkAcme(ctx context.Context, connection acmesync.Connection, credentials acmesync.Credentials) (SideCheck, acme.Account) {
+func (c *Control) checkAcme(ctx context.Context, connection acmesync.Connection, credentials acmesync.Credentials, document []byte) (SideCheck, acme.Account) {
 	if credentials.AcmeAPIKey == "" {
 		return SideCheck{Kind: CredentialsMissing, Message: "Acme's API key is not set."}, acme.Account{}
 	}
-	client := acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: c.HTTP}
+	profile, problems := acme.ParseProfile(document)
+	if len(problems) > 0 {
+		return SideCheck{Kind: ProfileRefused, Message: "The profile cannot be used: " + problems[0].Pointer + " " + problems[0].Message + "."}, acme.Account{}
+	}
+	client := acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: c.HTTP, Profile: &profile}
 	account, err := client.Account(ctx)
+	if err == nil && len(document) > 0 {
+		err = tryLists(ctx, &client)
+	}
 	if err != nil {
 		return failedSide("Acme", string(acme.KindOf(err)), err), acme.Account{}
 	}
 	return SideCheck{OK: true, Message: "Acme answers.", Account: account.Name, TimeZone: account.TimeZone}, account
+}
+
+// tryLists reads a little of every resource: a profile proves itself by what it brings. A record without usable keys is a
+// field that the profile does not find.
+func tryLists(ctx context.Context, client *acme.Client) error {
+	for _, r := range []acme.Resource{acme.Users, acme.Contacts, acme.Appointments, acme.Touchpoints} {
+		page, err := client.List(ctx, r, acme.ListQuery{Limit: 1, IncludeDeleted: true})
+		if err != nil {
+			return err
+		}
+		if len(page.Items) > 0 && page.Items[0].ID == "" {
+			return &acme.Error{Kind: acme.KindProfile, Op: "list " + string(r), Code: acme.CodeNoKeys}
+		}
+	}
+	return nil
 }
 
 func (c *Control) checkApp(ctx context.Context, connection acmesync.Connection, credentials acmesync.Credentials) SideCheck {
@@ -94,6 +122,10 @@ func (c *Control) checkApp(ctx context.Context, connection acmesync.Connection, 
 func failedSide(side, kind string, err error) SideCheck {
 	if errors.Is(err, egress.ErrForbidden) {
 		return SideCheck{Kind: AddressRefused, Message: side + "'s address leads to a private or reserved network."}
+	}
+	var fromAcme *acme.Error
+	if errors.As(err, &fromAcme) && fromAcme.Advice() != "" {
+		return SideCheck{Kind: kind, Message: strings.ToUpper(fromAcme.Advice()[:1]) + fromAcme.Advice()[1:] + "."}
 	}
 	var sentence string
 	switch acmesync.Kind(kind) {

@@ -140,6 +140,7 @@ var intrusions = map[string]intrusion{
 		return wrote(d.Hold(ctx, v.deliver, acmesync.Hold{Dependency: acmesync.DependsOnApp, Kind: acmesync.Unavailable, Reason: "intruder"}, time.Hour))
 	},
 	"Holds":       func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Holds(ctx, v.id) },
+	"HookProfile": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookProfile(ctx, v.id) },
 	"HookSecrets": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookSecrets(ctx, v.id) },
 	"Ledger": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Ledger(ctx, v.deliver, acmesync.Appointments, []string{"canary-in-step"})

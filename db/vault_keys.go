@@ -91,6 +91,18 @@ func (db *DB) HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]stri
 	return out, nil
 }
 
+// HookProfile is how a tenant's webhooks are spoken: the profile of its configuration, empty where it is Acme's own.
+func (db *DB) HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error) {
+	var document []byte
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &document, `SELECT coalesce(config->'profile', 'null') FROM tenants WHERE tenant = $1`, tenant)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the profile of %s: %w", tenant, notFound(err))
+	}
+	return document, nil
+}
+
 func (db *DB) putSecret(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, name, value string) error {
 	if value == "" {
 		return nil

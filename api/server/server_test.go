@@ -45,7 +45,7 @@ func setup(t testing.TB) *bundle {
 	b := &bundle{db: dbtest.New(t), workflows: &notedWorkflows{}}
 	spec, err := os.ReadFile("../openapi.yaml")
 	require.NoError(t, err)
-	receiver, err := hooks.New(b.db.DB, b.workflows, noop.Meter{}, zap.NewNop())
+	receiver, err := hooks.New(b.db.DB, b.workflows, "http://hooks.example", noop.Meter{}, zap.NewNop())
 	require.NoError(t, err)
 	b.control = control.New(b.db.DB, b.workflows, egress.Policy{AllowPrivate: true}, zap.NewNop())
 	api := &server.Server{

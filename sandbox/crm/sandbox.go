@@ -72,7 +72,7 @@ func Open(cfg Config) (*Sandbox, error) {
 	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: now, CursorLife: life}
 	site := &pages.Pages{Registry: registry, Webhooks: dispatcher, Log: log, Now: now}
 	mux, apiHandler := http.NewServeMux(), api.Handler()
-	for _, path := range []string{"/v1/", "/admin/", "/healthz"} {
+	for _, path := range []string{"/v1/", "/dialects/", "/admin/", "/healthz"} {
 		mux.Handle(path, apiHandler)
 	}
 	mux.Handle("/", site.Handler())

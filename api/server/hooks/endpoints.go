@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/acme"
 	"acmesync/db"
 
 	"golang.org/x/sync/singleflight"
@@ -19,6 +20,7 @@ import (
 type directory interface {
 	Endpoint(ctx context.Context, endpoint string) (db.Endpoint, error)
 	HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
+	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
 }
 
 const (
@@ -34,6 +36,7 @@ type endpoint struct {
 	tenant   acmesync.TenantID
 	state    acmesync.TenantState
 	secrets  []string
+	profile  *acme.Profile
 	readAt   time.Time
 	underWay *atomic.Int64 // deliveries, kept from one reading to the next
 }
@@ -110,6 +113,9 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 		if fresh.secrets, err = e.directory.HookSecrets(ctx, who.Tenant); err != nil {
 			return nil, err
 		}
+		if fresh.profile, err = e.readProfile(ctx, who.Tenant); err != nil {
+			return nil, err
+		}
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -121,6 +127,18 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 	}
 	e.known[name] = fresh
 	return fresh, nil
+}
+
+func (e *endpoints) readProfile(ctx context.Context, tenant acmesync.TenantID) (*acme.Profile, error) {
+	document, err := e.directory.HookProfile(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	profile, problems := acme.ParseProfile(document)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("read the profile of %s: %s %s", tenant, problems[0].Pointer, problems[0].Message)
+	}
+	return &profile, nil
 }
 
 // forgetStrangers drops addresses nobody is behind, and all of them where that is not enough.

@@ -11,8 +11,8 @@ import (
 
 // eventsOf makes hints of a proven body. What cannot be read is kept raw for a person to see, and its neighbours go on;
 // reason is told where nothing of it could be read.
-func eventsOf(body []byte) (events []db.HookEvent, reason string) {
-	parsed, raw, err := acme.ParseEvents(body)
+func eventsOf(profile *acme.Profile, body []byte) (events []db.HookEvent, reason string) {
+	parsed, raw, err := profile.ParseEvents(body)
 	if err != nil {
 		return []db.HookEvent{unreadable(body)}, reasonOf(err)
 	}

@@ -38,11 +38,12 @@ type Receiver struct {
 	bell      *doorbell
 	figures   *figures
 	log       *zap.Logger
+	publicURL string // what senders call us; some sign it
 	bytes     atomic.Int64
 }
 
-// New starts a receiver's committers and its doorbell.
-func New(memory *db.DB, ringer Ringer, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
+// New starts a receiver's committers and its doorbell. publicURL is the address that senders know us by.
+func New(memory *db.DB, ringer Ringer, publicURL string, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
 	f, err := newFigures(meter)
 	if err != nil {
 		return nil, err
@@ -53,7 +54,7 @@ func New(memory *db.DB, ringer Ringer, meter metric.Meter, log *zap.Logger) (*Re
 	}))
 	bell := newDoorbell(memory, ringer, f, log)
 	return &Receiver{
-		endpoints: newEndpoints(memory), bell: bell, figures: f, log: log,
+		endpoints: newEndpoints(memory), bell: bell, figures: f, log: log, publicURL: strings.TrimRight(publicURL, "/"),
 		intake: newIntake(memory, bell.ring, f, log),
 	}, nil
 }
@@ -177,11 +178,12 @@ func isJSON(h http.Header) bool {
 
 // verify proves the signature. Secrets that fit nothing may have been replaced a moment ago: they are read again.
 func (r *Receiver) verify(req *http.Request, name string, e *endpoint, body []byte) (id string, err error) {
-	id, err = acme.VerifyWebhook(req.Header, body, e.secrets, time.Now())
+	delivery := acme.Delivery{Method: req.Method, URL: r.publicURL + req.URL.Path, Header: req.Header, Body: body}
+	id, err = e.profile.VerifyWebhook(delivery, e.secrets, time.Now())
 	var bad *acme.SignatureError
 	if errors.As(err, &bad) && (bad.Reason == acme.NoMatch || bad.Reason == acme.NoSecret) {
 		if fresh, again := r.endpoints.find(req.Context(), name, secretsFreshFor); again == nil && fresh != e {
-			id, err = acme.VerifyWebhook(req.Header, body, fresh.secrets, time.Now())
+			id, err = fresh.profile.VerifyWebhook(delivery, fresh.secrets, time.Now())
 		}
 	}
 	if err == nil {
@@ -196,7 +198,7 @@ func (r *Receiver) verify(req *http.Request, name string, e *endpoint, body []by
 
 func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id string, body []byte) (answer, error) {
 	sum := sha256.Sum256(body)
-	events, reason := eventsOf(body)
+	events, reason := eventsOf(e.profile, body)
 	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
 	switch {
 	case errors.Is(err, errFull):

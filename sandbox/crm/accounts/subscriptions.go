@@ -15,9 +15,19 @@ type Subscription struct {
 	acme.Subscription
 	Secrets []Secret `json:"secrets"` // the newest first; deliveries are signed by each that has not expired
 	Deleted bool     `json:"deleted,omitempty"`
+	Dialect Dialect  `json:"dialect,omitempty"`
 
 	failures int // deliveries in a row that failed
 }
+
+// Dialect is the words in which a subscription is told.
+type Dialect string
+
+// The dialects; none is Acme's own.
+const (
+	Hub  Dialect = "hub"
+	Pipe Dialect = "pipe"
+)
 
 // Secret signs deliveries until it expires.
 type Secret struct {
@@ -73,6 +83,20 @@ func (a *Account) Subscribe(url string, events []string) (acme.Subscription, err
 	s.Secrets = []Secret{{Value: newSecret()}}
 	shown := s.Public()
 	shown.Secret = s.Secrets[0].Value
+	return shown, a.saveSubscription(s)
+}
+
+// SubscribeAs makes a subscription to everything that is told in a dialect. Without a secret it is given one.
+func (a *Account) SubscribeAs(dialect Dialect, url, secret string) (acme.Subscription, error) {
+	s := &Subscription{Dialect: dialect, Subscription: acme.Subscription{
+		ID: "sub_" + token(8), URL: url, Events: []string{"*"}, Status: "active", CreatedAt: a.now().UTC().Truncate(time.Microsecond),
+	}}
+	if secret == "" {
+		secret = newSecret()
+	}
+	s.Secrets = []Secret{{Value: secret}}
+	shown := s.Public()
+	shown.Secret = secret
 	return shown, a.saveSubscription(s)
 }
 

@@ -24,7 +24,7 @@ var errAnswered = errors.New("answered")
 
 // writes reports whether the request changes something.
 func (c *call) writes() bool {
-	return c.r.Method != http.MethodGet && !strings.HasSuffix(c.r.URL.Path, ":batchGet")
+	return c.r.Method != http.MethodGet && !strings.HasSuffix(c.r.URL.Path, ":batchGet") && !strings.HasSuffix(c.r.URL.Path, "/batch/read")
 }
 
 // with lets a request through: who is it, which switches are on, is there room in the window.

@@ -72,6 +72,7 @@ func (s *Server) Handler() http.Handler {
 		}
 	}
 	mux.HandleFunc("/v1/", s.with("", func(c *call) error { return errNoSuchPath }))
+	s.dialectRoutes(mux)
 	s.adminRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

@@ -3,12 +3,13 @@ package webhooks
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
 	"time"
+
+	"acmesync/sandbox/crm/accounts"
 )
 
 // longestWait bounds what a subscriber can ask for by Retry-After.
@@ -90,7 +91,7 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	timeout := time.Duration(l.account.Settings().Webhooks.TimeoutMS) * time.Millisecond
 	ctx, cancel := context.WithTimeout(l.dispatcher.ctx, timeout)
 	defer cancel()
-	status, header, err := l.post(ctx, delivery, number, subscription.URL, subscription.Signing(begun))
+	status, header, err := l.post(ctx, delivery, number, subscription, subscription.Signing(begun))
 	got.Status = status
 	if err != nil {
 		got.Error = err.Error()
@@ -106,23 +107,18 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	return got
 }
 
-func (l *lane) post(ctx context.Context, delivery *Delivery, number int, url string, secrets []string) (status int, header http.Header, err error) {
-	events := make([]any, len(delivery.Events))
-	for i, event := range delivery.Events {
-		event.Attempt = number
-		events[i] = event
-	}
-	body, err := json.Marshal(events)
+func (l *lane) post(ctx context.Context, delivery *Delivery, number int, to accounts.Subscription, secrets []string) (status int, header http.Header, err error) {
+	body, err := l.body(delivery, number, to.Dialect)
 	if err != nil {
 		return 0, nil, fmt.Errorf("encode events: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.URL, bytes.NewReader(body))
 	if err != nil {
 		return 0, nil, fmt.Errorf("make request: %w", err)
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("User-Agent", "Acme-Webhooks/1.0")
-	if err := sign(request.Header, secrets, delivery.ID, l.dispatcher.Now(), body); err != nil {
+	if err := prove(request, to.Dialect, secrets, delivery.ID, l.dispatcher.Now(), body); err != nil {
 		return 0, nil, err
 	}
 	response, err := l.dispatcher.client.Do(request)

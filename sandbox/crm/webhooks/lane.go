@@ -67,6 +67,9 @@ func (l *lane) take(faults accounts.WebhookFaults) []acme.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(len(l.waiting), largest)
+	if subscription, found := l.account.Subscription(l.subscription); found && subscription.Dialect == accounts.Pipe {
+		n = min(n, 1)
+	}
 	if faults.Reorder {
 		n = min(n, 1) // what travels together cannot overtake itself
 	}
