@@ -49,6 +49,7 @@ func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
 	k.scope(c.Appointments.Scope)
 	k.people(c.People)
 	k.poll(c.Poll)
+	k.profile(c.Profile, c.Appointments.Direction)
 	r.quiet = k.quiet(c.Poll.Quiet, s.TimeZone)
 	fields, wrong := CompileFields(c.Appointments.Mapping, c.Appointments.Tables)
 	r.fields, k.problems = fields, append(k.problems, wrong...)
