@@ -1,6 +1,9 @@
 package control
 
-import "strings"
+import (
+	"errors"
+	"strings"
+)
 
 // Invalid is what is wrong with a request, all of it.
 type Invalid struct {
@@ -12,13 +15,16 @@ type Invalid struct {
 type Problem struct {
 	Pointer string `json:"pointer"` // a JSON pointer into the request's body
 	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Line    int    `json:"line,omitempty"` // into the text that the pointer names, from 1
+	Column  int    `json:"column,omitempty"`
 }
 
 // Error lists the problems in one line.
 func (i *Invalid) Error() string {
 	all := make([]string, len(i.Problems))
 	for n, p := range i.Problems {
-		all[n] = strings.TrimPrefix(p.Pointer, "/") + " " + p.Message
+		all[n] = strings.TrimSpace(strings.TrimPrefix(p.Pointer, "/") + " " + p.Message + " " + p.Hint)
 	}
 	return strings.Join(all, "; ")
 }
@@ -33,4 +39,18 @@ func (i *Invalid) err() error {
 		return nil
 	}
 	return i
+}
+
+// below moves the pointers of what is wrong under a field of a larger body.
+func below(field string, err error) error {
+	var invalid *Invalid
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	moved := &Invalid{Code: invalid.Code}
+	for _, p := range invalid.Problems {
+		p.Pointer = field + p.Pointer
+		moved.Problems = append(moved.Problems, p)
+	}
+	return moved
 }

@@ -2,9 +2,9 @@ package control
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,7 +12,6 @@ import (
 	"acmesync"
 	"acmesync/db"
 	"acmesync/egress"
-	"acmesync/workflows"
 )
 
 // NewTenant is what it takes to set a tenant up.
@@ -21,8 +20,8 @@ type NewTenant struct {
 	Name    string
 	AcmeURL string
 	AppURL  string
-	Limit   *RateLimit // nil: learnt from Acme's answers
-	Config  acmesync.Config
+	Limit   *RateLimit      // nil: learnt from Acme's answers
+	Config  json.RawMessage // the document; nil: all defaults
 }
 
 // RateLimit is how many requests Acme takes in how long.
@@ -49,7 +48,8 @@ type Side struct {
 
 // Create sets a tenant up as a draft. An *Invalid tells all that is wrong with it.
 func (c *Control) Create(ctx context.Context, n NewTenant, actor string) (View, error) {
-	if err := c.checkNew(n); err != nil {
+	config, err := c.checkNew(n)
+	if err != nil {
 		return View{}, err
 	}
 	switch _, err := c.DB.Tenant(ctx, n.ID); {
@@ -66,14 +66,14 @@ func (c *Control) Create(ctx context.Context, n NewTenant, actor string) (View, 
 		}
 	}
 	if _, err := c.DB.CreateTenant(ctx, db.NewTenant{
-		ID: n.ID, Name: n.Name, AcmeURL: n.AcmeURL, AppURL: n.AppURL, LimitOwner: owner, Config: n.Config, Actor: actor,
+		ID: n.ID, Name: n.Name, AcmeURL: n.AcmeURL, AppURL: n.AppURL, LimitOwner: owner, Config: config, Actor: actor,
 	}); err != nil {
 		return View{}, err
 	}
 	return c.Tenant(ctx, n.ID)
 }
 
-func (c *Control) checkNew(n NewTenant) error {
+func (c *Control) checkNew(n NewTenant) (acmesync.Config, error) {
 	invalid := &Invalid{Code: "invalid_value"}
 	if !n.ID.Valid() {
 		invalid.add("/id", "must be lower-case letters, digits and dashes, at most 63, and begin with a letter or digit")
@@ -95,17 +95,25 @@ func (c *Control) checkNew(n NewTenant) error {
 			invalid.add("/acme/rate_limit/per_seconds", "must be 1 to 3,600")
 		}
 	}
-	checkConfig(n.Config, invalid)
-	return invalid.err()
+	config, err := checkConfig(n.Config, invalid)
+	if err != nil {
+		return config, err
+	}
+	return config, invalid.err()
 }
 
-func checkConfig(c acmesync.Config, invalid *Invalid) {
-	if c.PollSeconds != 0 && (c.PollSeconds < 5 || c.PollSeconds > 86_400) {
-		invalid.add("/config/poll_seconds", "must be 5 to 86,400, or left out")
+// checkConfig holds a new tenant's configuration to the schema. What its account says of itself is not known yet.
+func checkConfig(document []byte, invalid *Invalid) (acmesync.Config, error) {
+	if document == nil {
+		return acmesync.Config{}, nil
 	}
-	if c.PageSize != 0 && (c.PageSize < 1 || c.PageSize > 500) {
-		invalid.add("/config/page_size", "must be 1 to 500, or left out")
+	config, _, err := compileConfig(document, acmesync.Connection{})
+	var wrong *Invalid
+	if errors.As(below("/config", err), &wrong) {
+		invalid.Problems = append(invalid.Problems, wrong.Problems...)
+		return config, nil
 	}
+	return config, err
 }
 
 // Tenant reads one with all that a person would ask about it.
@@ -133,34 +141,22 @@ func (c *Control) Tenant(ctx context.Context, id acmesync.TenantID) (View, error
 	}, nil
 }
 
-// anyVersion is the version of a change that does not mind what it changes.
-const anyVersion = 0
-
-// Configure changes a tenant's configuration. With a version other than 0 it is a Conflict where the tenant has changed
-// since. A change that changes nothing leaves no trace.
-func (c *Control) Configure(ctx context.Context, id acmesync.TenantID, version int64, change func(acmesync.Config) acmesync.Config, actor string) (View, error) {
+// Configure changes a tenant's configuration by a JSON merge patch. With a version of the tenant other than 0 it is a Conflict
+// where the tenant has changed since.
+func (c *Control) Configure(ctx context.Context, id acmesync.TenantID, version int64, patch []byte, actor string) (View, error) {
 	before, err := c.DB.Tenant(ctx, id)
 	if err != nil {
 		return View{}, err
 	}
-	if version == anyVersion {
-		version = before.Version
+	if version != 0 && version != before.Version {
+		return View{}, &acmesync.Conflict{Code: "version_changed", Message: "The tenant was changed in the meantime: read it again."}
 	}
-	after := change(before.Config)
-	invalid := &Invalid{Code: "invalid_value"}
-	if checkConfig(after, invalid); invalid.err() != nil {
-		return View{}, invalid
+	edit := ConfigEdit{Patch: patch, Actor: actor}
+	if version != 0 {
+		edit.Over = before.Rules
 	}
-	if version != before.Version {
-		return View{}, &acmesync.Conflict{Code: "version_changed", Message: "the tenant was changed in the meantime: read it again"}
-	}
-	if !reflect.DeepEqual(after, before.Config) {
-		if _, err := c.DB.Configure(ctx, id, acmesync.ConfigChange{Config: after, Over: before.Rules, Actor: actor}); err != nil {
-			return View{}, err
-		}
-		if before.State.Lives() || before.State == acmesync.Held {
-			c.nudge(id, workflows.ApplyConfigUpdate, workflows.CommandInput{Actor: actor})
-		}
+	if _, err := c.EditConfig(ctx, id, edit); err != nil {
+		return View{}, below("/config", err)
 	}
 	return c.Tenant(ctx, id)
 }

@@ -146,6 +146,38 @@ func TestTenantsFromTheCommandLine(t *testing.T) {
 	require.True(t, strings.HasPrefix(entries[0].Actor, "starter"), entries[0].Actor)
 }
 
+func TestConfigurationFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	operator := newDesk(t, d)
+	operator.must(t, "tenant", "create", "harbor", "--name", "Harbor Dental", "--acme-url", "http://127.0.0.1:1", "--app-url", "http://127.0.0.1:1", "--poll-seconds", "300")
+	require.JSONEq(t, `{"poll_seconds":300}`, operator.must(t, "tenant", "config", "get", "harbor"))
+	file := filepath.Join(t.TempDir(), "config.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"appointments":{"collision":"ignore"}}`), 0o600))
+	require.Contains(t, operator.must(t, "tenant", "config", "set", "harbor", file, "--merge", "--dry-run"), "/appointments/collision")
+	var answer struct {
+		Version int
+		Applied bool
+		Config  map[string]any
+	}
+	require.NoError(t, json.Unmarshal([]byte(operator.must(t, "tenant", "config", "set", "harbor", file, "--merge", "--note", "as asked", "-o", "json")), &answer))
+	require.True(t, answer.Applied)
+	require.Equal(t, 2, answer.Version)
+	require.Equal(t, map[string]any{"poll_seconds": 300.0, "appointments": map[string]any{"collision": "ignore"}}, answer.Config)
+	operator.in = operator.must(t, "tenant", "config", "get", "harbor", "--version", "1")
+	operator.must(t, "tenant", "config", "set", "harbor", "-")
+	require.JSONEq(t, `{"poll_seconds":300}`, operator.must(t, "tenant", "config", "get", "harbor"))
+	require.Contains(t, operator.must(t, "tenant", "config", "versions", "harbor"), "as asked")
+	operator.in = `{"poll_secs":1}`
+	code, _, errs := operator.run(t, "tenant", "config", "set", "harbor", "-")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "Did you mean poll_seconds?")
+	operator.in = `{}`
+	code, _, errs = operator.run(t, "tenant", "config", "set", "harbor", "-", "--over", "1")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "at version 3 by now")
+}
+
 func TestReviewsFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	d := dbtest.New(t)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,7 @@ import (
 func (s *session) tenant() *cobra.Command {
 	root := group("tenant", "Act on customers")
 	root.AddCommand(
-		s.tenantList(), s.tenantCreate(), s.tenantCredentials(), s.tenantCheck(), s.tenantStatus(),
+		s.tenantList(), s.tenantCreate(), s.tenantConfig(), s.tenantCredentials(), s.tenantCheck(), s.tenantStatus(),
 		s.tenantCommand("activate", "Start the sync, or start it again", acmesync.Activate),
 		s.tenantCommand("pause", "Pause the sync until it is resumed", acmesync.Pause),
 		s.tenantCommand("resume", "Resume the sync", acmesync.Resume),
@@ -56,15 +57,28 @@ func (s *session) tenantList() *cobra.Command {
 	}
 }
 
+// pollFlags are the two settings that are asked for at once; all others are the business of `tenant config`.
+type pollFlags struct {
+	PollSeconds int `json:"poll_seconds,omitempty"`
+	PageSize    int `json:"page_size,omitempty"`
+}
+
 func (s *session) tenantCreate() *cobra.Command {
 	var n control.NewTenant
 	var limit control.RateLimit
+	var config pollFlags
 	cmd := &cobra.Command{
 		Use: "create TENANT", Short: "Set a tenant up as a draft", Args: takes("TENANT"),
 		RunE: s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
 			n.ID = acmesync.TenantID(args[0])
 			if limit != (control.RateLimit{}) {
 				n.Limit = &limit
+			}
+			if config != (pollFlags{}) {
+				var err error
+				if n.Config, err = json.Marshal(config); err != nil {
+					return fmt.Errorf("write the configuration: %w", err)
+				}
 			}
 			v, err := c.Create(ctx, n, actor())
 			if err != nil {
@@ -79,8 +93,8 @@ func (s *session) tenantCreate() *cobra.Command {
 	f.StringVar(&n.AppURL, "app-url", "", "where its side of the app is, without /v1")
 	f.IntVar(&limit.Requests, "rate-requests", 0, "how many requests Acme takes … (left out: learnt)")
 	f.IntVar(&limit.PerSeconds, "rate-seconds", 0, "… in how many seconds")
-	f.IntVar(&n.Config.PollSeconds, "poll-seconds", 0, "how often to poll (left out: adapts)")
-	f.IntVar(&n.Config.PageSize, "page-size", 0, "records per page (left out: 200)")
+	f.IntVar(&config.PollSeconds, "poll-seconds", 0, "how often to poll (left out: adapts)")
+	f.IntVar(&config.PageSize, "page-size", 0, "records per page (left out: 200)")
 	return cmd
 }
 

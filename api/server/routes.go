@@ -28,6 +28,11 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/tenants", keyHolders, s.listTenants},
 		{http.MethodGet, "/v1/tenants/{tenant}", keyHolders, s.getTenant},
 		{http.MethodPatch, "/v1/tenants/{tenant}", keyHolders, s.configureTenant},
+		{http.MethodGet, "/v1/tenants/{tenant}/config", keyHolders, s.getConfig},
+		{http.MethodPut, "/v1/tenants/{tenant}/config", keyHolders, s.putConfig},
+		{http.MethodPatch, "/v1/tenants/{tenant}/config", keyHolders, s.patchConfig},
+		{http.MethodGet, "/v1/tenants/{tenant}/config/versions", keyHolders, s.listConfigVersions},
+		{http.MethodGet, "/v1/tenants/{tenant}/config/versions/{version}", keyHolders, s.getConfigVersion},
 		{http.MethodPut, "/v1/tenants/{tenant}/credentials", keyHolders, s.setCredentials},
 		{http.MethodPost, "/v1/tenants/{tenant}/check", keyHolders, s.checkTenant},
 		{http.MethodPost, "/v1/tenants/{tenant}/activate", keyHolders, s.activate},
@@ -52,6 +57,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/readyz", anyone, s.ready},
 		{http.MethodGet, "/openapi.yaml", anyone, s.specYAML},
 		{http.MethodGet, "/openapi.json", anyone, s.specJSON},
+		{http.MethodGet, "/config.schema.json", anyone, s.configSchema},
 		{http.MethodGet, "/docs", anyone, s.docs},
 	}
 }

@@ -65,7 +65,7 @@ func (s *Server) createTenant(c *gin.Context) error {
 		App struct {
 			BaseURL string `json:"base_url"`
 		} `json:"app"`
-		Config acmesync.Config `json:"config"`
+		Config json.RawMessage `json:"config"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
@@ -121,35 +121,17 @@ func (s *Server) configureTenant(c *gin.Context) error {
 		return err
 	}
 	var in struct {
-		Config map[string]*json.Number `json:"config"`
+		Config json.RawMessage `json:"config"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	v, err := s.Control.Configure(c.Request.Context(), id, version, func(config acmesync.Config) acmesync.Config {
-		patch(in.Config, "poll_seconds", &config.PollSeconds)
-		patch(in.Config, "page_size", &config.PageSize)
-		return config
-	}, c.GetString(keyActor))
+	v, err := s.Control.Configure(c.Request.Context(), id, version, in.Config, c.GetString(keyActor))
 	if err != nil {
 		return err
 	}
 	s.answerTenant(c, http.StatusOK, v)
 	return nil
-}
-
-// patch takes over what is named; null is the default.
-func patch(in map[string]*json.Number, name string, field *int) {
-	value, named := in[name]
-	switch {
-	case !named:
-	case value == nil:
-		*field = 0
-	default:
-		if n, err := strconv.Atoi(value.String()); err == nil { // the description wants a whole number
-			*field = n
-		}
-	}
 }
 
 // ifMatch is the version a change was made for; 0: any.
@@ -160,7 +142,7 @@ func ifMatch(c *gin.Context) (int64, error) {
 	}
 	version, err := strconv.ParseInt(strings.Trim(given, `"`), 10, 64)
 	if err != nil || version <= 0 || given != etag(version) {
-		return 0, problem.New(problem.VersionChanged, "If-Match names no version of this tenant.")
+		return 0, problem.New(problem.VersionChanged, "If-Match names no version of this.")
 	}
 	return version, nil
 }

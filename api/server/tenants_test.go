@@ -92,6 +92,8 @@ func TestTenantsThatAreNotThere(t *testing.T) {
 	}
 	for _, one := range []struct{ method, path, body string }{
 		{http.MethodPatch, "", `{"config":{}}`}, {http.MethodPut, "/credentials", goodCredentials}, {http.MethodPost, "/check", ""},
+		{http.MethodGet, "/config", ""}, {http.MethodPut, "/config", "{}"}, {http.MethodPatch, "/config", "{}"},
+		{http.MethodGet, "/config/versions", ""}, {http.MethodGet, "/config/versions/1", ""},
 		{http.MethodPost, "/activate", ""}, {http.MethodPost, "/pause", ""}, {http.MethodPost, "/resume", ""}, {http.MethodPost, "/sync", ""},
 		{http.MethodPost, "/deactivate", ""}, {http.MethodGet, "/balance", ""}, {http.MethodGet, "/holds", ""}, {http.MethodGet, "/audit", ""},
 		{http.MethodGet, "/records?stream=touchpoints", ""}, {http.MethodGet, "/records/appointments/x", ""},

@@ -50,6 +50,7 @@ func Codes() []Code {
 		{PayloadTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", "Send less at once."},
 		{UnsupportedMediaType, http.StatusUnsupportedMediaType, "The content type is not supported", "Send application/json in UTF-8, not compressed."},
 		{InvalidValue, http.StatusUnprocessableEntity, "A value cannot be taken", "Look at errors: each names a field and what it may hold."},
+		{"invalid_config", http.StatusUnprocessableEntity, "The configuration cannot be taken", "Look at errors: each names a place in the document, what is wrong there and what would do."},
 		{"credentials_missing", http.StatusUnprocessableEntity, "Credentials are missing", "Store them first."},
 		{"credentials_refused", http.StatusUnprocessableEntity, "Credentials are refused", "Store new ones; errors names the side."},
 		{"address_refused", http.StatusUnprocessableEntity, "An address leads to a private network", "Use an address that is public."},

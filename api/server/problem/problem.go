@@ -27,6 +27,9 @@ type Problem struct {
 type Field struct {
 	Pointer string `json:"pointer"`
 	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Line    int    `json:"line,omitempty"` // into the text that the pointer names, from 1
+	Column  int    `json:"column,omitempty"`
 }
 
 // Error is the detail, or the title where there is none.
