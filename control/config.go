@@ -120,24 +120,22 @@ func (c *Control) readEdit(ctx context.Context, t acmesync.Tenant, e ConfigEdit)
 	if err != nil {
 		return acmesync.Config{}, err
 	}
-	config, _, err := compileConfig(document, connection)
-	return config, err
+	return compileConfig(document, connection)
 }
 
 // compileConfig reads a document, holds it to the schema and makes rules of it. What is wrong is an *Invalid.
-func compileConfig(document []byte, connection acmesync.Connection) (acmesync.Config, *mapping.Rules, error) {
+func compileConfig(document []byte, connection acmesync.Connection) (acmesync.Config, error) {
 	config, problems, err := mapping.ReadConfig(document)
 	if err != nil {
-		return config, nil, err
+		return config, err
 	}
-	var rules *mapping.Rules
 	if len(problems) == 0 {
-		rules, problems = mapping.Compile(config, mapping.Settings{Region: connection.Region, TimeZone: connection.TimeZone})
+		_, problems = mapping.Compile(config, mapping.Settings{Region: connection.Region, TimeZone: connection.TimeZone})
 	}
 	if len(problems) > 0 {
-		return config, nil, invalidConfig(problems)
+		return config, invalidConfig(problems)
 	}
-	return config, rules, nil
+	return config, nil
 }
 
 // invalidConfig tells callers of problems that only the document's own author can mend.

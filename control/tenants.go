@@ -107,7 +107,7 @@ func checkConfig(document []byte, invalid *Invalid) (acmesync.Config, error) {
 	if document == nil {
 		return acmesync.Config{}, nil
 	}
-	config, _, err := compileConfig(document, acmesync.Connection{})
+	config, err := compileConfig(document, acmesync.Connection{})
 	var wrong *Invalid
 	if errors.As(below("/config", err), &wrong) {
 		invalid.Problems = append(invalid.Problems, wrong.Problems...)
