@@ -37,9 +37,11 @@ type ClosedRecord struct {
 	Reason string
 }
 
-// Link says that an event, still to come or under way, names a contact.
+// Link says that an event names a contact.
 type Link struct {
 	ContactID string
 	Key       Key
 	EndsAt    time.Time
+	Mapped    bool   // Hash says what the contact was when the event was mapped
+	Hash      string // empty: nobody was behind the id
 }

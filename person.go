@@ -7,6 +7,7 @@ type Person struct {
 	Version    int64
 	Hash       string // a UUID's form: 128 bits over the body
 	MergedInto string // contacts: the id that took this one over
+	Forgotten  bool   // contacts: by right to privacy; past events are to lose it too
 	Email      string // for the blind index
 	Body       []byte // the person as its system answers
 }

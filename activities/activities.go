@@ -80,8 +80,9 @@ type Ledger interface {
 
 // People are joined to records at delivery.
 type People interface {
-	StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (bool, error)
+	StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (stale bool, stamp string, err error)
 	CommitStaff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind, people []acmesync.Person) error
+	CommitMatches(ctx context.Context, f acmesync.Fence, matches map[string]string) (moved int, err error)
 	Staff(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (map[string]acmesync.Person, error)
 	UnknownContacts(ctx context.Context, f acmesync.Fence, ids []string) ([]string, error)
 	ContactHashes(ctx context.Context, f acmesync.Fence, ids []string) (map[string]string, error)

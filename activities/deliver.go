@@ -115,14 +115,19 @@ func (l *deliverLane) appHeld(ctx context.Context) (bool, error) {
 	return l.result.Held, err
 }
 
-// refreshStaff reads the app's users when they are due.
+// refreshStaff reads the app's users when they are due, and matches both sides anew though no page may have come.
 func (l *deliverLane) refreshStaff(ctx context.Context) error {
 	if time.Since(l.looked) < prepareAgain {
 		return nil
 	}
-	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
+	stale, stamp, err := l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
 	if err == nil && stale {
-		err = l.readAppUsers(ctx)
+		if err = l.readAppUsers(ctx); err == nil {
+			_, stamp, err = l.People.StaffStale(ctx, l.fence, acmesync.AppUserPerson)
+		}
+	}
+	if err == nil {
+		err = l.loadStaff(ctx, stamp)
 	}
 	if err == nil {
 		l.looked = time.Now()
@@ -143,11 +148,7 @@ func (l *deliverLane) readAppUsers(ctx context.Context) error {
 		}
 		people[i] = acmesync.Person{Kind: acmesync.AppUserPerson, ID: u.ID, Hash: hashOf(body), Email: u.Email, Body: body}
 	}
-	if err := l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people); err != nil {
-		return err
-	}
-	l.wake(ctx, acmesync.Fetch) // new users leave hints for the records that had found no match
-	return nil
+	return l.People.CommitStaff(ctx, l.fence, acmesync.AppUserPerson, people)
 }
 
 // loadStaff matches both sides' users anew whenever either was read. Pages come only after Acme's users were, so a round
@@ -180,12 +181,20 @@ func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
 		}
 		appUsers = append(appUsers, u)
 	}
-	l.staff, l.stamp = mapping.NewStaff(users, appUsers), stamp
-	l.staffIDs = make(map[string]string, len(users))
+	staff := mapping.NewStaff(users, appUsers)
+	staffIDs, matches := make(map[string]string, len(users)), make(map[string]string, len(users))
 	for _, u := range users {
-		match, _ := l.staff.AppUser(u.ID)
-		l.staffIDs[u.ID] = match.ID + "\x00" + match.TimeZone
+		match, _ := staff.AppUser(u.ID)
+		staffIDs[u.ID], matches[u.ID] = match.ID+"\x00"+match.TimeZone, match.ID
 	}
+	moved, err := l.People.CommitMatches(ctx, l.fence, matches)
+	if err != nil {
+		return err
+	}
+	if moved > 0 {
+		l.wake(ctx, acmesync.Fetch)
+	}
+	l.staff, l.staffIDs, l.stamp = staff, staffIDs, stamp
 	return nil
 }
 

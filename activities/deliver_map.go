@@ -114,7 +114,9 @@ func (r *round) openContacts(ctx context.Context, which func(*candidate) bool) (
 		return nil, err
 	}
 	r.contacts = make(map[string]acme.Contact, len(people))
+	r.contactsAs = make(map[string]string, len(people))
 	for id, p := range people {
+		r.contactsAs[id] = p.Hash
 		if r.contacts[id], err = acme.DecodeContact(p.Body); err != nil {
 			return nil, fmt.Errorf("open a contact: %w", err)
 		}

@@ -51,6 +51,7 @@ type round struct {
 	ends       []acmesync.EndedPage
 	candidates []*candidate
 	contacts   map[string]acme.Contact // by the id that records name; merges followed
+	contactsAs map[string]string       // their hashes
 	commit     acmesync.Delivered
 
 	took        int   // records the app has taken in this round

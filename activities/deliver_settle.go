@@ -66,11 +66,11 @@ func (r *round) settleOne(c *candidate) {
 	}
 }
 
-// link remembers which contacts an event still to come names.
+// link remembers which contacts an event names, and what they were when it was mapped.
 func (r *round) link(c *candidate) {
 	ends := mapping.EndsAt(*c.event)
 	for _, id := range c.item.ContactIDs {
-		r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: id, Key: c.key, EndsAt: ends})
+		r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: id, Key: c.key, EndsAt: ends, Mapped: true, Hash: r.contactsAs[id]})
 		if into := r.contacts[id].ID; into != "" && into != id {
 			r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: into, Key: c.key, EndsAt: ends})
 		}

@@ -110,7 +110,7 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 	if err := l.subscribe(ctx); err != nil {
 		return err
 	}
-	stale, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
+	stale, _, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
 	if err != nil || !stale {
 		return err
 	}
@@ -118,7 +118,11 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.People.CommitStaff(ctx, l.fence, acmesync.UserPerson, users)
+	if err := l.People.CommitStaff(ctx, l.fence, acmesync.UserPerson, users); err != nil {
+		return err
+	}
+	l.wake(ctx, acmesync.Deliver) // somebody may be somebody else in the app now
+	return nil
 }
 
 func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {

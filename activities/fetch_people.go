@@ -99,7 +99,7 @@ func (l *fetchLane) peopleOf(items []acme.Item) []acmesync.Person {
 		}
 		p := acmesync.Person{
 			Kind: acmesync.ContactPerson, ID: contact.ID, Version: contact.Version, Hash: hashOf(item.Raw),
-			MergedInto: contact.MergedInto, Body: item.Raw,
+			MergedInto: contact.MergedInto, Forgotten: contact.PrivacyDeletedAt != nil, Body: item.Raw,
 		}
 		if len(contact.Emails) > 0 {
 			p.Email = contact.Emails[0]

@@ -157,7 +157,7 @@ func TestCommands(t *testing.T) {
 		require.Equal(t, []acmesync.Stream{acmesync.Appointments, acmesync.Touchpoints, acmesync.Contacts},
 			[]acmesync.Stream{positions[0].Stream, positions[1].Stream, positions[2].Stream})
 		for _, kind := range []acmesync.PersonKind{acmesync.UserPerson, acmesync.AppUserPerson} {
-			stale, err := d.StaffStale(ctx, f, kind)
+			stale, _, err := d.StaffStale(ctx, f, kind)
 			require.NoError(t, err)
 			require.True(t, stale)
 		}

@@ -14,13 +14,13 @@ import (
 // Contacts opens people by id, following merges (at most 5 deep); an id without a person is left out.
 // The answer is keyed by the id asked for.
 func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error) {
-	behind, err := db.behind(ctx, f, ids, `body, key_id`)
+	found, err := db.behind(ctx, f, ids, `body, key_id`)
 	if err != nil {
 		return nil, err
 	}
-	people := make(map[string]acmesync.Person, len(behind))
-	opened := make(map[string]acmesync.Person, len(behind))
-	for id, r := range behind {
+	people := make(map[string]acmesync.Person, len(found))
+	opened := make(map[string]acmesync.Person, len(found))
+	for id, r := range found {
 		p, again := opened[r.ID]
 		if !again {
 			p = r.Person
@@ -40,12 +40,12 @@ func (db *DB) Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map
 
 // ContactHashes answers who is behind each id, as a hash: merges are followed as in Contacts, bodies are not opened.
 func (db *DB) ContactHashes(ctx context.Context, f acmesync.Fence, ids []string) (map[string]string, error) {
-	behind, err := db.behind(ctx, f, ids, `''::bytea AS body, '' AS key_id`)
+	found, err := db.behind(ctx, f, ids, noBody)
 	if err != nil {
 		return nil, err
 	}
-	hashes := make(map[string]string, len(behind))
-	for id, r := range behind {
+	hashes := make(map[string]string, len(found))
+	for id, r := range found {
 		hashes[id] = r.Hash
 	}
 	return hashes, nil
@@ -60,34 +60,40 @@ type sealedPerson struct {
 // maxMerges bounds how far a contact is followed to the one that took it over.
 const maxMerges = 5
 
-// behind reads who is behind each id. Merges are rare and followed here, one look per step: a recursive query for all of
-// them costs several times as much where there are none, and looks so dear to Postgres that it compiles it each time.
+// noBody stands where a person's sealed body is not wanted.
+const noBody = `''::bytea AS body, '' AS key_id`
+
 func (db *DB) behind(ctx context.Context, f acmesync.Fence, ids []string, sealed string) (map[string]sealedPerson, error) {
-	people := make(map[string]sealedPerson, len(ids))
-	if len(ids) == 0 {
-		return people, nil
-	}
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		look := ids
-		for step := 0; len(look) > 0 && step <= maxMerges; step++ {
-			found, err := peopleOf(ctx, tx, f, look, sealed)
-			if err != nil {
-				return err
-			}
-			look = nil
-			for _, p := range found {
-				people[p.ID] = p
-				if _, known := people[p.MergedInto]; p.MergedInto != "" && !known {
-					look = append(look, p.MergedInto)
-				}
-			}
-		}
-		return nil
+	var found map[string]sealedPerson
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) (err error) {
+		found, err = behind(ctx, tx, f, ids, sealed)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read people of %s: %w", f.Tenant, err)
 	}
-	behind := make(map[string]sealedPerson, len(ids))
+	return found, nil
+}
+
+// behind reads who is behind each id. Merges are rare and followed here, one look per step: a recursive query for all of
+// them costs several times as much where there are none, and looks so dear to Postgres that it compiles it each time.
+func behind(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ids []string, sealed string) (map[string]sealedPerson, error) {
+	people := make(map[string]sealedPerson, len(ids))
+	look := ids
+	for step := 0; len(look) > 0 && step <= maxMerges; step++ {
+		found, err := peopleOf(ctx, tx, f, look, sealed)
+		if err != nil {
+			return nil, err
+		}
+		look = nil
+		for _, p := range found {
+			people[p.ID] = p
+			if _, known := people[p.MergedInto]; p.MergedInto != "" && !known {
+				look = append(look, p.MergedInto)
+			}
+		}
+	}
+	out := make(map[string]sealedPerson, len(ids))
 	for _, id := range ids {
 		p, found := people[id]
 		if !found {
@@ -100,9 +106,9 @@ func (db *DB) behind(ctx context.Context, f acmesync.Fence, ids []string, sealed
 			}
 			p = into
 		}
-		behind[id] = p
+		out[id] = p
 	}
-	return behind, nil
+	return out, nil
 }
 
 func peopleOf(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ids []string, sealed string) ([]sealedPerson, error) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"acmesync"
 
@@ -31,20 +32,21 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err := db.park(ctx, tx, f, d.Parked); err != nil {
 			return err
 		}
-		if err := storeLinks(ctx, tx, f, d.Links); err != nil {
+		if err := storeRefusals(ctx, tx, f, d.Refused, d.Settled); err != nil {
 			return err
 		}
-		if err := storeRefusals(ctx, tx, f, d.Refused, d.Settled); err != nil {
+		if err := storeFacts(ctx, tx, f, d.Facts, d.NoFacts); err != nil {
 			return err
 		}
 		again, err := broughtBy(ctx, tx, f, d.Reread)
 		if err != nil {
 			return err
 		}
-		if err := storeHints(ctx, tx, f, append(again, d.Hints...)); err != nil {
+		changed, err := storeLinks(ctx, tx, f, d.Links)
+		if err != nil {
 			return err
 		}
-		return storeFacts(ctx, tx, f, d.Facts, d.NoFacts)
+		return storeHints(ctx, tx, f, slices.Concat(d.Hints, again, changed))
 	})
 	if err != nil {
 		return fmt.Errorf("commit what was delivered for %s: %w", f.Tenant, err)
@@ -92,28 +94,6 @@ func broughtBy(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmes
 		}
 	}
 	return keys, nil
-}
-
-func storeLinks(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, links []acmesync.Link) error {
-	if len(links) == 0 {
-		return nil
-	}
-	n := len(links)
-	contacts, streams, ids, ends := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	for i, l := range links {
-		contacts[i], streams[i], ids[i], ends[i] = l.ContactID, string(l.Key.Stream), l.Key.AcmeID, stamp(l.EndsAt)
-	}
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO links AS l (tenant, connection, contact_id, stream, acme_id, ends_at)
-		SELECT DISTINCT ON (u.contact, u.stream, u.id) $1, $2, u.* FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[]) AS u (contact, stream, id, ends)
-		WHERE u.ends > now()
-		ON CONFLICT (tenant, connection, contact_id, stream, acme_id) DO UPDATE SET ends_at = excluded.ends_at
-		WHERE l.ends_at <> excluded.ends_at`,
-		f.Tenant, f.Connection, pq.Array(contacts), pq.Array(streams), pq.Array(ids), pq.Array(ends))
-	if err != nil {
-		return fmt.Errorf("store links: %w", err)
-	}
-	return nil
 }
 
 // ReleasePages lets claimed pages go untouched: a hold came between, and their tries are not to count.

@@ -35,6 +35,10 @@ func fencedCalls(d *dbtest.Database) map[string]func(context.Context, acmesync.F
 		"CommitCells": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitCells(ctx, f, []acmesync.Cell{{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", Changed: 1}}, nil)
 		},
+		"CommitMatches": func(ctx context.Context, f acmesync.Fence) error {
+			_, err := d.CommitMatches(ctx, f, map[string]string{"straggler": "straggler"})
+			return err
+		},
 		"CommitStaff": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitStaff(ctx, f, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "straggler", 1)})
 		},

@@ -21,9 +21,6 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
-		if err := db.storePeople(ctx, tx, f, r.People); err != nil {
-			return err
-		}
 		if err := db.storePages(ctx, tx, f, r.Pages); err != nil {
 			return err
 		}
@@ -43,9 +40,11 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 			return err
 		}
 		if r.Position != nil {
-			return savePosition(ctx, tx, f, *r.Position)
+			if err := savePosition(ctx, tx, f, *r.Position); err != nil {
+				return err
+			}
 		}
-		return nil
+		return db.storePeople(ctx, tx, f, r.People)
 	})
 	if err != nil {
 		return fmt.Errorf("commit what was fetched for %s: %w", f.Tenant, err)

@@ -150,15 +150,71 @@ func TestHints(t *testing.T) {
 		require.NoError(t, d.CommitFetched(ctx, in, acmesync.Fetched{People: []acmesync.Person{person(acmesync.ContactPerson, "late", 1)}}))
 		require.Equal(t, []string{"nameless"}, waitingHints(t, d, "late"))
 	})
-	t.Run("a change among the users leaves a hint per record that had found no match", func(t *testing.T) {
+	t.Run("a contact that is forgotten leaves a hint for past events too", func(t *testing.T) {
+		activated(t, d, "forgotten")
+		in, out := begin(t, d, "forgotten", acmesync.Fetch), begin(t, d, "forgotten", acmesync.Deliver)
+		for id, ends := range map[string]time.Duration{"past": -time.Hour, "future": time.Hour} {
+			require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Links: []acmesync.Link{{ContactID: "anna", Key: appointment(id), EndsAt: time.Now().Add(ends)}}}))
+		}
+		anna := person(acmesync.ContactPerson, "anna", 1)
+		anna.Forgotten = true
+		require.NoError(t, d.CommitFetched(ctx, in, acmesync.Fetched{People: []acmesync.Person{anna}}))
+		require.Equal(t, []string{"future", "past"}, waitingHints(t, d, "forgotten"))
+	})
+	t.Run("an owner who is somebody else in the app leaves a hint per record, one who is the same none", func(t *testing.T) {
 		activated(t, d, "users")
-		in, out := begin(t, d, "users", acmesync.Fetch), begin(t, d, "users", acmesync.Deliver)
-		require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Entries: []acmesync.LedgerEntry{
-			entry(acmesync.Appointments, "unmatched", acmesync.Skipped, acmesync.OwnerUnmatched), entry(acmesync.Touchpoints, "lonely", acmesync.Skipped, acmesync.UserUnmatched),
-			entry(acmesync.Appointments, "fine", acmesync.InStep, ""),
-		}}))
-		require.NoError(t, d.CommitStaff(ctx, in, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "u", 1)}))
-		require.Equal(t, []string{"lonely", "unmatched"}, waitingHints(t, d, "users"))
+		out := begin(t, d, "users", acmesync.Deliver)
+		var entries []acmesync.LedgerEntry
+		for id, owner := range map[string]string{"unmatched": "new", "moved": "other", "same": "same", "nobody": "none"} {
+			e := entry(acmesync.Appointments, id, acmesync.InStep, "")
+			e.OwnerID = owner
+			entries = append(entries, e)
+		}
+		matches := func(m map[string]string) {
+			_, err := d.CommitMatches(ctx, out, m)
+			require.NoError(t, err)
+		}
+		matches(map[string]string{"new": "", "other": "u_1", "same": "u_2", "none": ""})
+		require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Entries: entries}))
+		matches(map[string]string{"new": "", "other": "u_1", "same": "u_2", "none": ""})
+		require.Empty(t, waitingHints(t, d, "users"))
+		matches(map[string]string{"new": "u_5", "other": "u_6", "same": "u_2", "none": ""})
+		require.Equal(t, []string{"moved", "unmatched"}, waitingHints(t, d, "users"))
+	})
+}
+
+func TestContactsInARace(t *testing.T) {
+	t.Parallel()
+	d := dbtest.New(t)
+	ctx := t.Context()
+	activated(t, d, "race")
+	in, out := begin(t, d, "race", acmesync.Fetch), begin(t, d, "race", acmesync.Deliver)
+	// However the two commits meet, the record is read again, unless it was mapped with what the contact is now.
+	for n := range 40 {
+		contact, record := fmt.Sprint("contact-", n), fmt.Sprint("record-", n)
+		require.NoError(t, d.CommitFetched(ctx, in, acmesync.Fetched{People: []acmesync.Person{person(acmesync.ContactPerson, contact, 1)}}))
+		hashes, err := d.ContactHashes(ctx, out, []string{contact})
+		require.NoError(t, err)
+		errs := make(chan error, 2)
+		go func() {
+			errs <- d.CommitFetched(ctx, in, acmesync.Fetched{People: []acmesync.Person{person(acmesync.ContactPerson, contact, 2)}})
+		}()
+		go func() {
+			errs <- d.CommitDelivered(ctx, out, acmesync.Delivered{Links: []acmesync.Link{{ContactID: contact, Key: appointment(record),
+				EndsAt: time.Now().Add(time.Hour), Mapped: true, Hash: hashes[contact]}}})
+		}()
+		require.NoError(t, <-errs)
+		require.NoError(t, <-errs)
+		require.Contains(t, waitingHints(t, d, "race"), record)
+	}
+	t.Run("a record whose people are as they were leaves none", func(t *testing.T) {
+		hashes, err := d.ContactHashes(ctx, out, []string{"contact-1", "nobody"})
+		require.NoError(t, err)
+		for _, id := range []string{"contact-1", "nobody"} {
+			require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Links: []acmesync.Link{{ContactID: id, Key: appointment("calm"),
+				EndsAt: time.Now().Add(time.Hour), Mapped: true, Hash: hashes[id]}}}))
+		}
+		require.NotContains(t, waitingHints(t, d, "race"), "calm")
 	})
 }
 

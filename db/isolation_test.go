@@ -91,6 +91,9 @@ var intrusions = map[string]intrusion{
 	"CommitRemoved": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitRemoved(ctx, v.deliver, []acmesync.LedgerEntry{entry(acmesync.Appointments, "canary-in-step", acmesync.Deleted, "")}))
 	},
+	"CommitMatches": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.CommitMatches(ctx, v.deliver, map[string]string{"intruder": "intruder"})
+	},
 	"CommitStaff": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitStaff(ctx, v.fetch, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "intruder", 1)}))
 	},
@@ -193,7 +196,8 @@ var intrusions = map[string]intrusion{
 		return d.Staff(ctx, v.deliver, acmesync.UserPerson)
 	},
 	"StaffStale": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return d.StaffStale(ctx, v.deliver, acmesync.AppUserPerson)
+		stale, _, err := d.StaffStale(ctx, v.deliver, acmesync.AppUserPerson)
+		return stale, err
 	},
 	"SubscriptionDue": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		id, _, err := d.SubscriptionDue(ctx, v.fetch)
@@ -305,6 +309,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Refused: []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
 		Facts:   []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
 	}))
+	_, err = d.CommitMatches(ctx, v.deliver, map[string]string{"canary-user": "canary-app-user"})
+	require.NoError(t, err)
 	v.fingerprint = acmesync.Fingerprint(acmesync.Appointments, acmesync.EndMissing, "end")
 	v.cells, err = d.DueCells(ctx, v.deliver, 10)
 	require.NoError(t, err)

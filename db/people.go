@@ -16,7 +16,8 @@ func personBody(kind acmesync.PersonKind, id string) place {
 }
 
 // storePeople keeps newer versions of people. A contact that changed, or that comes after events that name it, leaves a hint
-// per linked future event; a change among the users leaves one per record that had found no match.
+// per event that is not over; one that was forgotten leaves one for past events too. Call it last in a transaction: it may
+// wait for the other lane.
 func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, people []acmesync.Person) error {
 	if len(people) == 0 {
 		return nil
@@ -55,34 +56,39 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 	if err != nil {
 		return fmt.Errorf("store people: %w", err)
 	}
-	var contacts []string
-	usersChanged := false
-	for _, c := range changed {
-		if c.Kind != acmesync.ContactPerson {
-			usersChanged = true
-		} else {
-			contacts = append(contacts, c.ID)
+	forgotten := map[string]bool{}
+	for _, p := range people {
+		if p.Kind == acmesync.ContactPerson && p.Forgotten {
+			forgotten[p.ID] = true
 		}
 	}
-	touched, err := touchedRecords(ctx, tx, f, contacts, usersChanged)
+	var contacts []string
+	var all []bool
+	for _, c := range changed {
+		if c.Kind == acmesync.ContactPerson {
+			contacts, all = append(contacts, c.ID), append(all, forgotten[c.ID])
+		}
+	}
+	if len(contacts) == 0 {
+		return nil
+	}
+	if err := lockPeople(ctx, tx, f.Tenant); err != nil {
+		return err
+	}
+	touched, err := touchedRecords(ctx, tx, f, contacts, all)
 	if err != nil {
 		return err
 	}
 	return storeHints(ctx, tx, f, touched)
 }
 
-func touchedRecords(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, contacts []string, usersChanged bool) ([]acmesync.Key, error) {
-	if len(contacts) == 0 && !usersChanged {
-		return nil, nil
-	}
+// touchedRecords finds the events that name changed contacts: those that are not over, or all of them.
+func touchedRecords(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, contacts []string, all []bool) ([]acmesync.Key, error) {
 	rows, err := tx.QueryxContext(ctx, `
-		SELECT l.stream, l.acme_id FROM unnest($3::text[]) AS u (id), LATERAL (
-			SELECT stream, acme_id FROM links WHERE tenant = $1 AND connection = $2 AND contact_id = u.id AND ends_at > now() OFFSET 0
-		) l
-		UNION
-		SELECT stream, acme_id FROM ledger
-		WHERE $4 AND tenant = $1 AND connection = $2 AND code IN ('owner_unmatched', 'user_unmatched')`,
-		f.Tenant, f.Connection, pq.Array(contacts), usersChanged)
+		SELECT DISTINCT l.stream, l.acme_id FROM unnest($3::text[], $4::boolean[]) AS u (id, past), LATERAL (
+			SELECT stream, acme_id FROM links WHERE tenant = $1 AND connection = $2 AND contact_id = u.id AND (u.past OR ends_at > now()) OFFSET 0
+		) l`,
+		f.Tenant, f.Connection, pq.Array(contacts), pq.Array(all))
 	if err != nil {
 		return nil, fmt.Errorf("find records of changed people: %w", err)
 	}
@@ -164,18 +170,18 @@ func (db *DB) people(ctx context.Context, f acmesync.Fence, query string, arg an
 // readAt is when a side's list of users was last read whole.
 var readAt = map[acmesync.PersonKind]string{acmesync.UserPerson: "users_read_at", acmesync.AppUserPerson: "app_users_read_at"}
 
-// StaffStale reports whether a side's list of users is to be read again: every 10 minutes, and after an activation.
-func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (bool, error) {
-	var stale bool
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &stale, `
-			SELECT coalesce(`+readAt[kind]+` < now() - interval '10 minutes', true) FROM connections WHERE tenant = $1 AND connection = $2`,
-			f.Tenant, f.Connection)
+// StaffStale reports whether a side's list of users is to be read again: every 10 minutes, and after an activation. The stamp
+// changes whenever either side's users were read.
+func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (stale bool, stamp string, err error) {
+	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.QueryRowxContext(ctx, `
+			SELECT coalesce(`+readAt[kind]+` < now() - interval '10 minutes', true), concat_ws('/', users_read_at, app_users_read_at)
+			FROM connections WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection).Scan(&stale, &stamp)
 	})
 	if err != nil {
-		return false, fmt.Errorf("look at the users of %s: %w", f.Tenant, notFound(err))
+		return false, "", fmt.Errorf("look at the users of %s: %w", f.Tenant, notFound(err))
 	}
-	return stale, nil
+	return stale, stamp, nil
 }
 
 // CommitStaff keeps a side's users as just read.

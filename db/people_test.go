@@ -110,7 +110,7 @@ func TestPeople(t *testing.T) {
 		g, out := begin(t, d, "stale", acmesync.Fetch), begin(t, d, "stale", acmesync.Deliver)
 		fetched(t, d, g, page(acmesync.Appointments, acmesync.Live, "one"))
 		stale := func(kind acmesync.PersonKind) bool {
-			is, err := d.StaffStale(ctx, g, kind)
+			is, _, err := d.StaffStale(ctx, g, kind)
 			require.NoError(t, err)
 			return is
 		}
