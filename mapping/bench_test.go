@@ -8,6 +8,8 @@ import (
 
 	"acmesync"
 	"acmesync/acme"
+	"acmesync/app"
+	"acmesync/mapping"
 )
 
 func BenchmarkAppointment(b *testing.B) {
@@ -33,5 +35,29 @@ func BenchmarkTouchpoint(b *testing.B) {
 	for b.Loop() {
 		_, err := rules.Touchpoint(p, who, occasion())
 		require.NoError(b, err)
+	}
+}
+
+// BenchmarkFields applies five rules: a copy, a join, a template and two expressions.
+func BenchmarkFields(b *testing.B) {
+	fields := rulesOf(b,
+		acmesync.FieldRule{Target: "location", Preset: "copy", Source: "custom.room"},
+		acmesync.FieldRule{Target: "description", Preset: "join", Args: args{"sources": []any{"event.description", "contacts.name"}, "separator": "\n"}},
+		acmesync.FieldRule{Target: "title", Preset: "template", Args: args{"text": "{appointment.subject} – {contact.name}"}},
+		acmesync.FieldRule{Target: "title", CEL: `event.title + " (" + tz(appointment.start.at, "Europe/Zurich", "HH:mm") + ")"`},
+		acmesync.FieldRule{Target: "end", CEL: `event.end.at + duration("15m")`},
+	)
+	src := mapping.Source{
+		Appointment: acme.Appointment{Subject: "Cleaning"}, Settings: settings(), Custom: []byte(`{"room": "Blue room"}`),
+		Contacts: []acme.Contact{{ID: "con_1", Name: "Ann Lee", Emails: []string{"ann.lee@mail.example"}, Phones: []string{"(212) 555-0123"}}},
+	}
+	event := app.Event{
+		Title: "Cleaning", Description: "Please bring the papers of last time.", Status: "confirmed", Visibility: "full",
+		Start: app.Moment{DateTime: "2026-06-01T14:00:00Z", TimeZone: "America/New_York"}, End: app.Moment{DateTime: "2026-06-01T14:30:00Z", TimeZone: "America/New_York"},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		e := event
+		require.NoError(b, fields.Apply(&e, src))
 	}
 }

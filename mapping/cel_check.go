@@ -202,21 +202,35 @@ func makeFit(t *target, out *cel.Type) string {
 // sizes are how much an ordinary record holds at most, for the estimate of an expression's cost.
 type sizes struct{}
 
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
+// EstimateCallCost says how much comes out of an optional, of which the library knows nothing.
+func (sizes) EstimateCallCost(function, _ string, _ *cost.AstNode, _ []cost.AstNode) *cost.CallEstimate {
+	switch function {
+	case "orValue", "or", "value":
+		return cost.NewCallEstimate(cost.FixedCostEstimate(1), &cost.SizeEstimate{Max: 500})
+	}
 	return nil
 }
 
+// EstimateSize says how much stands in a field.
 func (sizes) EstimateSize(of cost.AstNode) *cost.SizeEstimate {
-	path := of.Path()
-	if len(path) == 0 {
-		return nil
+	path, most := of.Path(), uint64(500)
+	last := ""
+	if len(path) > 0 {
+		last = path[len(path)-1]
 	}
-	most := uint64(500)
-	switch last := path[len(path)-1]; {
-	case last == "notes_html", last == "description":
-		most = maxNotes
-	case last == "contacts", last == "emails", last == "phones", last == "contact_ids", of.Type().Kind() == types.ListKind:
+	switch {
+	case of.ComputedSize() != nil:
+		return nil
+	case of.Type().Kind() == types.ListKind:
 		most = 20
+	case of.Type().Kind() == types.StringKind:
+		if last == "notes_html" || last == "description" {
+			most = maxNotes
+		}
+	case len(path) > 4:
+		most = 1
+	default: // an extra field: text, or a list
+		most = 50
 	}
 	return &cost.SizeEstimate{Min: 0, Max: most}
 }

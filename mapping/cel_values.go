@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"cel.dev/cel-go/common/types"
@@ -103,9 +104,23 @@ func (k *known) val(v any) ref.Val {
 	case time.Time:
 		return types.Timestamp{Time: v}
 	case []string:
-		return types.NewStringList(k.Registry, v)
+		list := make([]string, len(v))
+		for i := range v {
+			list[i] = cut(v[i])
+		}
+		return types.NewStringList(k.Registry, list)
+	case string:
+		return types.String(cut(v))
 	}
 	return k.NativeToValue(v)
+}
+
+// cut bounds a text that expressions read: one pattern matched against a megabyte takes a second before its cost is charged.
+func cut(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "")
 }
 
 func empty(v any) bool {

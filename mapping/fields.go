@@ -68,10 +68,10 @@ func (f *Fields) Apply(e *app.Event, src Source) error {
 			return unmapped(rule.target.name, why)
 		}
 	}
-	if e.Start != before.Start || e.End != before.End {
-		if why := ordered(e); why != "" {
-			return unmapped("end", why)
-		}
+	if why := ordered(e); why != "" && e.End != before.End {
+		return unmapped("end", why)
+	} else if why != "" && e.Start != before.Start {
+		return unmapped("start", why)
 	}
 	if e.Visibility == app.VisibilityBusy && !busy {
 		*e = busyOnly(*e)

@@ -128,7 +128,7 @@ func readCustom(raw json.RawMessage) (map[string]any, string) {
 	return own, ""
 }
 
-// plain makes numbers of json's digits: whole ones stay exact as far as they fit.
+// plain makes numbers of json's digits, of which whole ones stay exact as far as they fit, and bounds texts.
 func plain(value any) any {
 	switch v := value.(type) {
 	case json.Number:
@@ -140,6 +140,8 @@ func plain(value any) any {
 			return v.String()
 		}
 		return f
+	case string:
+		return cut(v)
 	case []any:
 		for i := range v {
 			v[i] = plain(v[i])
