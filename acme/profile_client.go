@@ -48,6 +48,8 @@ func (e *Error) Advice() string {
 	_, what, _ := strings.Cut(e.Op, " ")
 	what = strings.TrimPrefix(strings.TrimPrefix(what, "get "), "from ")
 	switch e.Code {
+	case CodeRedirect:
+		return "Acme sends us elsewhere for " + what + ", where the API key is not sent: check the base URL, the prefix and the paths of the profile"
 	case CodeNotJSON:
 		return "Acme answers with a web page, not with data, for " + what + ": check the base URL, the prefix and the paths of the profile"
 	case CodeNoList:

@@ -28,6 +28,8 @@ func refused(c call, resp *http.Response, body []byte, apiKey string) *Error {
 		e.Kind, e.Sick, e.RetryAfter = KindUnavailable, true, wait
 	case status == http.StatusTooEarly:
 		e.Kind, e.RetryAfter = KindUnavailable, wait
+	case status < 400 && c.foreign:
+		e.Kind, e.Code = KindProfile, CodeRedirect
 	case status < 400:
 		e.Kind, e.Code = KindUnavailable, CodeRedirect
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusPaymentRequired:

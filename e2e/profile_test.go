@@ -206,7 +206,7 @@ func TestDialects(t *testing.T) {
 	t.Run("a profile that leads to web pages is held with what to do, and goes on once it is right", func(t *testing.T) {
 		s.twin(t, "coral-lost")
 		s.activate(t, "coral-lost", map[string]any{"poll_seconds": 3600, "profile": map[string]any{
-			"appointments": map[string]any{"path": "/b/coral-realty"},
+			"appointments": map[string]any{"path": "/"},
 		}})
 		s.awaitState(t, "coral-lost", 20*time.Second, "held")
 		holds := s.holds(t, "coral-lost")
@@ -215,5 +215,9 @@ func TestDialects(t *testing.T) {
 		status, body := s.api(t, http.MethodPost, "/v1/tenants/coral-lost/check", nil)
 		require.Equal(t, http.StatusOK, status, "%s", body)
 		require.Contains(t, string(body), "web page")
+		status, body = s.api(t, http.MethodPut, "/v1/tenants/coral-lost/config", map[string]any{"poll_seconds": 3600})
+		require.Equal(t, http.StatusOK, status, "%s", body)
+		s.awaitState(t, "coral-lost", time.Minute, "active")
+		require.Equal(t, s.dashboard(t, coral), s.dashboard(t, "coral-lost"))
 	})
 }
