@@ -36,14 +36,16 @@ const (
 	UserMissing         Code = "user_missing"
 	OccurredMissing     Code = "occurred_missing"
 	OccurredAfterLogged Code = "occurred_after_logged"
-	MappingFailed       Code = "mapping_failed"    // a rule of the tenant's mapping can't be followed, with the field it fills
-	AppRejected         Code = "app_rejected"      // the app refused it, with the field it named
-	DestinationError    Code = "destination_error" // the app fails on this record alone
-	SourceError         Code = "source_error"      // Acme fails on this record or range alone
-	Unreadable          Code = "unreadable"        // not a record in Acme's contract
-	TooLarge            Code = "too_large"         // over 1 MB
-	InternalDefect      Code = "defect"            // our own fault
-	StreamBlocked       Code = "stream_blocked"    // too much of a slice failed alike
+	MappingFailed       Code = "mapping_failed"       // a rule of the tenant's mapping can't be followed, with the field it fills
+	RecurrenceInvalid   Code = "recurrence_invalid"   // its rule, an exception date or its place in a series cannot be read
+	RecurrenceTooDense  Code = "recurrence_too_dense" // it repeats more often than a calendar can show
+	AppRejected         Code = "app_rejected"         // the app refused it, with the field it named
+	DestinationError    Code = "destination_error"    // the app fails on this record alone
+	SourceError         Code = "source_error"         // Acme fails on this record or range alone
+	Unreadable          Code = "unreadable"           // not a record in Acme's contract
+	TooLarge            Code = "too_large"            // over 1 MB
+	InternalDefect      Code = "defect"               // our own fault
+	StreamBlocked       Code = "stream_blocked"       // too much of a slice failed alike
 )
 
 // How an envelope can end other than done.

@@ -15,6 +15,12 @@ type Delivered struct {
 	Settled []Key        // what it had not, and now has, or what is parked now
 	Reread  []EnvelopeID // pages that could not be opened: what they had brought is read from Acme again
 	Hints   []Key        // records to be read from Acme again: parked without a body, and now to be retried
+
+	// Instances of series that were written or given to another record, those that are gone, and the ids of masters that have to
+	// be expanded again.
+	Instances   []Instance
+	NoInstances []Instance
+	Expand      []string
 }
 
 // EndedPage counts what became of an envelope's records. One with a Rest stays open for those.

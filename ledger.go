@@ -18,8 +18,11 @@ const LedgerSchema = 1
 // Step is one effect of a delivery outside Postgres; a ledger entry holds those taken.
 type Step int
 
-// StepWritten: the app holds an event for this record.
-const StepWritten Step = 1
+const (
+	StepWritten   Step = 1 // the app holds an event for this record
+	StepSeries    Step = 2 // it is a master: its events are its instances
+	StepException Step = 4 // its event is the instance it stands for
+)
 
 // LedgerEntry is a record's row: what both sides last agreed on.
 type LedgerEntry struct {

@@ -74,6 +74,8 @@ type Inbox interface {
 type Ledger interface {
 	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
 	Doubt(ctx context.Context, f acmesync.Fence, keys []acmesync.Key) error
+	Instances(ctx context.Context, f acmesync.Fence, records []string, places []acmesync.Instance) ([]acmesync.Instance, error)
+	DoubtInstances(ctx context.Context, f acmesync.Fence, instances []acmesync.Instance) error
 	CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error
 	Refusals(ctx context.Context, f acmesync.Fence) ([]acmesync.Refusal, error)
 }
@@ -126,6 +128,8 @@ type Cleanups interface {
 	BeginCleanup(ctx context.Context, t acmesync.TenantID) (acmesync.Fence, error)
 	Written(ctx context.Context, f acmesync.Fence, after string, limit int) ([]acmesync.LedgerEntry, error)
 	CommitRemoved(ctx context.Context, f acmesync.Fence, entries []acmesync.LedgerEntry) error
+	WrittenInstances(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Instance, error)
+	CommitRemovedInstances(ctx context.Context, f acmesync.Fence, gone []acmesync.Instance) error
 }
 
 // Fleet sees all tenants, without bodies.

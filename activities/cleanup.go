@@ -62,8 +62,12 @@ func (a *Activities) removeAll(ctx context.Context, out *outside, t acmesync.Ten
 	if err != nil {
 		return err
 	}
+	before, err := a.removeSeries(ctx, out, f)
+	if err != nil {
+		return err
+	}
 	after := ""
-	for n := int64(1); ; n++ {
+	for n := before + 1; ; n++ {
 		activity.RecordHeartbeat(ctx, n)
 		entries, err := a.Cleanups.Written(ctx, f, after, writeSize)
 		if err != nil || len(entries) == 0 {

@@ -40,7 +40,11 @@ func (r *round) compare(ctx context.Context) error {
 			c.ends = duplicate // given up by a person: only a newer version brings it back
 			continue
 		}
-		if c.known && c.hash == c.entry.Hash && !c.again {
+		hash := c.hash
+		if c.entry.Steps&acmesync.StepSeries != 0 {
+			hash = r.seriesHash(hash)
+		}
+		if c.known && hash == c.entry.Hash && !c.again {
 			c.ends = duplicate
 		}
 	}

@@ -30,6 +30,9 @@ func (r *round) mapAll(ctx context.Context) error {
 			r.tombstone(c)
 			continue
 		}
+		if r.full(c) {
+			continue
+		}
 		err := r.mapOne(c)
 		if err == nil && c.event != nil {
 			r.spare(c)
@@ -37,7 +40,7 @@ func (r *round) mapAll(ctx context.Context) error {
 		if err != nil {
 			r.sortOut(ctx, c, err)
 		}
-		if c.ends == unsettled && c.event == nil && !c.remove {
+		if c.ends == unsettled && c.event == nil && c.series == nil && !c.remove {
 			c.ends = done
 		}
 	}
@@ -50,8 +53,12 @@ func (r *round) mapOne(c *candidate) error {
 		return errors.New("the record has ended every attempt that opened it")
 	}
 	counterpart, err := r.rules.Record(c.key.Stream, c.item, r.contacts, r.staff, r.occasion(c))
+	c.place = counterpart.Place
 	if err != nil {
 		return err
+	}
+	if counterpart.Series != nil {
+		r.expandInto(c, counterpart.Series)
 	}
 	if counterpart.Fact != nil {
 		r.commit.Facts = append(r.commit.Facts, *counterpart.Fact)
@@ -102,6 +109,9 @@ func (r *round) tombstone(c *candidate) {
 
 // fail parks a candidate. What the app holds of it stays as it is: a person decides.
 func (r *round) fail(c *candidate, f acmesync.Fault) {
+	if c.of != nil {
+		c.ends, c = parked, c.of
+	}
 	c.fault, c.ends, c.event, c.remove = &f, parked, nil, false
 	c.result.State, c.result.Code, c.result.Field = acmesync.Parked, f.Code, f.Field
 	r.noFact(c)

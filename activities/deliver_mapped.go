@@ -13,6 +13,9 @@ import (
 // spare ends a candidate whose event the app holds already. One that a person asked for is written all the same.
 func (r *round) spare(c *candidate) {
 	c.mapped = eventHash(*c.event)
+	if c.place != nil {
+		return // written elsewhere, see planSeries
+	}
 	if c.again || !c.entry.Delivered() || c.entry.Mapped != c.mapped {
 		return
 	}

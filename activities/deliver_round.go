@@ -31,6 +31,8 @@ type candidate struct {
 
 	refused bool // the app answered that it cannot take it now
 	alone   bool // it was the only one of that request
+
+	serial // what it has to do with series
 }
 
 // outcome is how a candidate's arrival ends.
@@ -58,6 +60,9 @@ type round struct {
 	putOff      []int // by page: how many of its rest the app could not take now
 	called      bool  // the app has answered something in this round
 	failedAlone int   // records that failed alone since anything succeeded
+
+	instances int          // events of the series that were expanded so far
+	inParts   []*candidate // who has to do with series
 }
 
 // round works pages off: compare with the ledger, map what differs, write it, commit all of it at once.
@@ -66,7 +71,7 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}
-	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll} {
+	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll, r.planSeries} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

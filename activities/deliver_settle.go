@@ -10,7 +10,9 @@ import (
 
 // settle commits what a round came to: ledger rows, parked rows, facts, links and envelope ends together.
 func (r *round) settle(ctx context.Context) error {
+	r.gather()
 	r.noteRefusals()
+	r.giveUp()
 	for _, c := range r.candidates {
 		r.settleOne(c)
 	}
@@ -37,6 +39,9 @@ func (r *round) settle(ctx context.Context) error {
 func (r *round) settleOne(c *candidate) {
 	if c.ends == unsettled {
 		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		if c.later {
+			r.putOff[c.page]++
+		}
 		return
 	}
 	r.count(c.page, c.ends)
@@ -62,13 +67,16 @@ func (r *round) settleOne(c *candidate) {
 		r.commit.Closed = append(r.commit.Closed, closed)
 	}
 	if c.event != nil {
+		c.endsAt = mapping.EndsAt(*c.event)
+	}
+	if !c.endsAt.IsZero() {
 		r.link(c)
 	}
 }
 
 // link remembers which contacts an event names, and what they were when it was mapped.
 func (r *round) link(c *candidate) {
-	ends := mapping.EndsAt(*c.event)
+	ends := c.endsAt
 	for _, id := range c.item.ContactIDs {
 		r.commit.Links = append(r.commit.Links, acmesync.Link{ContactID: id, Key: c.key, EndsAt: ends, Mapped: true, Hash: r.contactsAs[id]})
 		if into := r.contacts[id].ID; into != "" && into != id {

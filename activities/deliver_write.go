@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"acmesync"
@@ -26,6 +27,16 @@ func (r *round) write(ctx context.Context) error {
 		case c.remove:
 			removals = append(removals, c)
 		}
+		for _, p := range c.parts {
+			if p.event != nil {
+				upserts = append(upserts, p)
+			} else {
+				removals = append(removals, p)
+			}
+		}
+	}
+	if err := r.doubtInstances(ctx); err != nil {
+		return err
 	}
 	if err := r.doubt(ctx, upserts, removals); err != nil {
 		return err
@@ -39,8 +50,11 @@ func (r *round) write(ctx context.Context) error {
 func (r *round) inBatches(ctx context.Context, all []*candidate, send func(context.Context, []*candidate) error) error {
 	for len(all) > 0 {
 		n := min(len(all), writeSize)
-		if err := r.isolate(ctx, all[:n], send); err != nil {
-			return err
+		batch := slices.DeleteFunc(all[:n:n], func(c *candidate) bool { return c.of != nil && c.of.ends == parked })
+		if len(batch) > 0 {
+			if err := r.isolate(ctx, batch, send); err != nil {
+				return err
+			}
 		}
 		all = all[n:]
 	}
@@ -146,7 +160,7 @@ func (r *round) removeEvents(ctx context.Context, batch []*candidate) error {
 	}
 	refs := make([]app.EventRef, len(batch))
 	for i, c := range batch {
-		refs[i] = app.EventRef{ExternalID: acmesync.ExternalID(r.fence.Connection, c.key.AcmeID), Revision: revision}
+		refs[i] = app.EventRef{ExternalID: acmesync.ExternalID(r.fence.Connection, c.eventID()), Revision: revision}
 	}
 	results, err := r.app.DeleteEvents(ctx, refs)
 	if err != nil {

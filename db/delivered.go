@@ -46,7 +46,11 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err != nil {
 			return err
 		}
-		return storeHints(ctx, tx, f, slices.Concat(d.Hints, again, changed))
+		masters, err := storeSeries(ctx, tx, f, d)
+		if err != nil {
+			return err
+		}
+		return storeHints(ctx, tx, f, slices.Concat(d.Hints, again, changed, masters))
 	})
 	if err != nil {
 		return fmt.Errorf("commit what was delivered for %s: %w", f.Tenant, err)

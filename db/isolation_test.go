@@ -131,6 +131,18 @@ var intrusions = map[string]intrusion{
 	"Doubt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.Doubt(ctx, v.deliver, []acmesync.Key{appointment("canary-in-step")}))
 	},
+	"Instances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Instances(ctx, v.deliver, []string{"canary-series", "canary-exception"}, []acmesync.Instance{{Series: "canary-series", Original: "20260601"}})
+	},
+	"DoubtInstances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.DoubtInstances(ctx, v.deliver, []acmesync.Instance{{Series: "canary-series", Original: "20260601", Holder: "intruder"}}))
+	},
+	"WrittenInstances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.WrittenInstances(ctx, v.deliver, 10)
+	},
+	"CommitRemovedInstances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitRemovedInstances(ctx, v.deliver, []acmesync.Instance{{Series: "canary-series", Original: "20260601"}}))
+	},
 	"DueCells": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.DueCells(ctx, v.deliver, 10) },
 	"EndLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		_, due, err := d.EndLane(ctx, v.deliver)
@@ -303,11 +315,12 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	written := entry(acmesync.Appointments, "canary-in-step", acmesync.InStep, "")
 	written.Steps = acmesync.StepWritten
 	require.NoError(t, d.CommitDelivered(ctx, v.deliver, acmesync.Delivered{
-		Entries: []acmesync.LedgerEntry{written},
-		Parked:  []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "canary-parked", acmesync.EndMissing, "end")},
-		Links:   []acmesync.Link{{ContactID: "canary-contact", Key: written.Key, EndsAt: time.Now().Add(time.Hour)}},
-		Refused: []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
-		Facts:   []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
+		Entries:   []acmesync.LedgerEntry{written},
+		Instances: []acmesync.Instance{{Series: "canary-series", Original: "20260601", Holder: "canary-exception", AppID: "canary-event"}},
+		Parked:    []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "canary-parked", acmesync.EndMissing, "end")},
+		Links:     []acmesync.Link{{ContactID: "canary-contact", Key: written.Key, EndsAt: time.Now().Add(time.Hour)}},
+		Refused:   []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
+		Facts:     []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
 	}))
 	_, err = d.CommitMatches(ctx, v.deliver, map[string]string{"canary-user": "canary-app-user"})
 	require.NoError(t, err)

@@ -13,16 +13,20 @@ import (
 
 // RecordStory answers where a record is: its entry in the ledger, how it was parked, and what arrived when, by which way.
 type RecordStory struct {
-	Stream   acmesync.Stream      `json:"stream"`
-	AcmeID   string               `json:"acme_id"`
-	State    acmesync.LedgerState `json:"state,omitempty"` // empty: known, not delivered yet
-	Code     acmesync.Code        `json:"code,omitempty"`
-	Field    string               `json:"field,omitempty"`
-	Version  int64                `json:"version"`
-	AppID    string               `json:"app_id,omitempty"`
-	Updated  *time.Time           `json:"updated_at,omitempty"`
-	Parked   *ParkedStory         `json:"parked,omitempty"`
-	Arrivals []ArrivalStory       `json:"arrivals"`
+	Stream  acmesync.Stream      `json:"stream"`
+	AcmeID  string               `json:"acme_id"`
+	State   acmesync.LedgerState `json:"state,omitempty"` // empty: known, not delivered yet
+	Code    acmesync.Code        `json:"code,omitempty"`
+	Field   string               `json:"field,omitempty"`
+	Version int64                `json:"version"`
+	AppID   string               `json:"app_id,omitempty"`
+	// Instances is how many events the app has of a series; InstanceOf, which appointment of which series an exception stands for,
+	// as in its external id.
+	Instances  int            `json:"instances,omitempty"`
+	InstanceOf string         `json:"instance_of,omitempty"`
+	Updated    *time.Time     `json:"updated_at,omitempty"`
+	Parked     *ParkedStory   `json:"parked,omitempty"`
+	Arrivals   []ArrivalStory `json:"arrivals"`
 }
 
 // ParkedStory is how a record was parked, and what came of it.
@@ -60,6 +64,9 @@ func (db *DB) Record(ctx context.Context, tenant acmesync.TenantID, stream acmes
 			WHERE tenant = $1 AND connection = $2 AND stream = $3 AND acme_id = $4`, tenant, acmesync.MainConnection, stream, acmeID).
 			Scan(&story.State, &story.Code, &story.Field, &story.Version, &story.AppID, &story.Updated)
 		if err != nil && !errors.Is(notFound(err), acmesync.ErrNotFound) {
+			return err
+		}
+		if err := readSerial(ctx, tx, tenant, &story); err != nil {
 			return err
 		}
 		var parked []ParkedStory

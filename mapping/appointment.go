@@ -51,12 +51,6 @@ func (r *Rules) appointment(a acme.Appointment, contacts []acme.Contact, staff S
 
 // leftOut tells what is not carried over, whatever else may be wrong with it.
 func (r *Rules) leftOut(a acme.Appointment, when span, on Occasion) error {
-	switch {
-	case a.Recurrence != nil:
-		return skip(acmesync.RecurrenceUnsupported, "recurrence")
-	case a.SeriesID != "":
-		return skip(acmesync.RecurrenceUnsupported, "series_id")
-	}
 	if err := r.excluded(a); err != nil {
 		return err
 	}

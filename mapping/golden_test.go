@@ -35,12 +35,15 @@ type given struct {
 	Delivered   bool            `json:"delivered,omitempty"`
 }
 
-// outcome is what became of it: exactly one of the four.
+// outcome is what became of it: exactly one of the first five.
 type outcome struct {
-	Event *app.Event      `json:"event,omitempty"`
-	Fact  *acmesync.Fact  `json:"fact,omitempty"`
-	Skip  *mapping.Skip   `json:"skip,omitempty"`
-	Fault *acmesync.Fault `json:"fault,omitempty"`
+	Series *mapping.Series `json:"series,omitempty"`
+	Event  *app.Event      `json:"event,omitempty"`
+	Fact   *acmesync.Fact  `json:"fact,omitempty"`
+	Skip   *mapping.Skip   `json:"skip,omitempty"`
+	Fault  *acmesync.Fault `json:"fault,omitempty"`
+
+	Place *acmesync.Instance `json:"place,omitempty"`
 }
 
 // TestGolden maps every testdata/<name>.json and compares with <name>.golden.json.
@@ -115,8 +118,18 @@ func mapped(t *testing.T, g given) outcome {
 	}
 	a, err := acme.DecodeAppointment(g.Appointment)
 	require.NoError(t, err)
-	event, err := rules.Appointment(a, g.Contacts, staff, on)
-	return settle(t, outcome{Event: &event}, err)
+	if a.Recurrence == nil && a.SeriesID == "" {
+		event, err := rules.Appointment(a, g.Contacts, staff, on)
+		return settle(t, outcome{Event: &event}, err)
+	}
+	contacts := map[string]acme.Contact{}
+	for _, c := range g.Contacts {
+		contacts[c.ID] = c
+	}
+	got, err := rules.Record(acmesync.Appointments, acme.Item{Raw: g.Appointment}, contacts, staff, on)
+	o := settle(t, outcome{Series: got.Series, Event: got.Event}, err)
+	o.Place = got.Place
+	return o
 }
 
 func settle(t *testing.T, good outcome, err error) outcome {

@@ -12,10 +12,14 @@ import (
 // MaxRecordBytes bounds one record.
 const MaxRecordBytes = 1 << 20
 
-// Counterpart is what a record comes to in the app: an event or a fact.
+// Counterpart is what a record comes to in the app: an event, the events of a series, or a fact.
 type Counterpart struct {
-	Event *app.Event // without ExternalID and Revision
-	Fact  *acmesync.Fact
+	Event  *app.Event // without ExternalID and Revision, as those of Series
+	Series *Series
+	Fact   *acmesync.Fact
+	// Place is the instance of a series that an exception stands for, as "<master's id>/<original start>" in its two halves. It is
+	// told of one that is left out as well: the instance is not where the series has it.
+	Place *acmesync.Instance
 }
 
 // Record maps one record as Acme wrote it. The contacts are by the id that records name, merges already followed. Errors are for
@@ -47,8 +51,22 @@ func (r *Rules) Record(stream acmesync.Stream, item acme.Item, contacts map[stri
 			found = append(found, contact)
 		}
 	}
+	if a.Recurrence != nil {
+		series, err := r.Series(a, found, staff, o)
+		return Counterpart{Series: &series}, err
+	}
+	if a.SeriesID != "" && a.SeriesID != a.ID {
+		original, err := r.Original(a, staff)
+		if err != nil {
+			return c, err
+		}
+		c.Place = &acmesync.Instance{Series: a.SeriesID, Original: original, Holder: a.ID}
+	}
 	event, err := r.Appointment(a, found, staff, o)
-	return Counterpart{Event: &event}, err
+	if err == nil {
+		c.Event = &event
+	}
+	return c, err
 }
 
 // Verdict sorts what kept a record from having a counterpart: it is skipped or parked, for the fault's reason. Defect says that
