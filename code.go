@@ -6,12 +6,11 @@ type Code string
 
 // Why a record is skipped: left out on purpose, nothing to repair.
 const (
-	RecurrenceUnsupported Code = "recurrence_unsupported" // a series or one of its exceptions
-	OwnerUnmatched        Code = "owner_unmatched"        // its Acme owner has no user in the app
-	UserUnmatched         Code = "user_unmatched"         // its Acme user has no user in the app
-	InternalNotCounted    Code = "internal_not_counted"   // a call or mail among colleagues
-	BouncedNotCounted     Code = "bounced_not_counted"    // a mail that never arrived
-	Discarded             Code = "discarded"              // by a person, in a review
+	OwnerUnmatched     Code = "owner_unmatched"      // its Acme owner has no user in the app
+	UserUnmatched      Code = "user_unmatched"       // its Acme user has no user in the app
+	InternalNotCounted Code = "internal_not_counted" // a call or mail among colleagues
+	BouncedNotCounted  Code = "bounced_not_counted"  // a mail that never arrived
+	Discarded          Code = "discarded"            // by a person, in a review
 
 	TooOld              Code = "too_old"               // over before the history the tenant wants began
 	BeyondHorizon       Code = "beyond_horizon"        // too far ahead; looked at again when it comes near

@@ -210,7 +210,9 @@ func TestSeries(t *testing.T) {
 	})
 	t.Run("two exceptions of one instance: the second parks", func(t *testing.T) {
 		w.set(t, "x1", exception(t, "n", 0, 0, map[string]any{"original_start": at(t, 2, time.Hour)}))
-		eventually(t, "the first is there", func() bool { return w.scalar(t, `SELECT count(*) FROM instances WHERE holder = 'x1' AND app_id <> ''`) == 1 })
+		eventually(t, "the first is there", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM instances WHERE holder = 'x1' AND app_id <> ''`) == 1
+		})
 		w.set(t, "x2", exception(t, "n", 0, 0, map[string]any{"original_start": at(t, 2, time.Hour)}))
 		eventually(t, "the second parks", func() bool {
 			return w.balance(t, acmesync.Appointments).Parked[string(acmesync.RecurrenceInvalid)] == 1
@@ -260,7 +262,10 @@ func TestSeriesInAnyOrder(t *testing.T) {
 	steps := []func(series string){
 		func(s string) { w.set(t, s, master(t, "FREQ=WEEKLY;COUNT=5", nil)) },
 		func(s string) { w.set(t, s+"-moved", exception(t, s, 1, 2*time.Hour, nil)) },
-		func(s string) { w.set(t, s+"-gone", exception(t, s, 2, 0, nil)); w.set(t, s+"-gone", map[string]any{"deleted_at": deleted}) },
+		func(s string) {
+			w.set(t, s+"-gone", exception(t, s, 2, 0, nil))
+			w.set(t, s+"-gone", map[string]any{"deleted_at": deleted})
+		},
 		func(s string) { w.set(t, s+"-away", exception(t, s, 3, 0, map[string]any{"owner_id": "usr_nobody"})) },
 		func(s string) { w.set(t, s+"-none", exception(t, s, 9, 0, map[string]any{"status": "canceled"})) },
 	}

@@ -34,7 +34,7 @@ func TestBalance(t *testing.T) {
 		parked := parkedRecord(acmesync.Appointments, "parked", acmesync.EndMissing, "end")
 		require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{
 			Entries: []acmesync.LedgerEntry{
-				entry(acmesync.Appointments, "in-step", acmesync.InStep, ""), entry(acmesync.Appointments, "skipped", acmesync.Skipped, acmesync.RecurrenceUnsupported),
+				entry(acmesync.Appointments, "in-step", acmesync.InStep, ""), entry(acmesync.Appointments, "skipped", acmesync.Skipped, acmesync.OwnerUnmatched),
 				entry(acmesync.Appointments, "parked", acmesync.Parked, acmesync.EndMissing), entry(acmesync.Appointments, "deleted", acmesync.Deleted, ""),
 				entry(acmesync.Touchpoints, "in-step", acmesync.InStep, ""),
 			},
@@ -50,7 +50,7 @@ func TestBalance(t *testing.T) {
 		}
 		require.NoError(t, d.CommitDelivered(ctx, out, acmesync.Delivered{Ended: ended}))
 		require.Equal(t, acmesync.Balance{Stream: acmesync.Appointments, Known: 5, InStep: 1, Deleted: 1, Waiting: 1,
-			Skipped: map[string]int64{"recurrence_unsupported": 1}, Parked: map[string]int64{"end_missing": 1},
+			Skipped: map[string]int64{"owner_unmatched": 1}, Parked: map[string]int64{"end_missing": 1},
 			Arrivals: acmesync.ArrivalTotals{Received: 5, Done: 3, Parked: 1, Waiting: 1}}, of(acmesync.Appointments))
 		require.True(t, of(acmesync.Touchpoints).Balanced, "the other stream is done")
 	})
@@ -170,10 +170,10 @@ func TestLedger(t *testing.T) {
 	})
 	t.Run("records are listed by id, narrowed, page by page", func(t *testing.T) {
 		for n := range 7 {
-			commit(entry(acmesync.Appointments, fmt.Sprint("list-", n), acmesync.Skipped, acmesync.RecurrenceUnsupported))
+			commit(entry(acmesync.Appointments, fmt.Sprint("list-", n), acmesync.Skipped, acmesync.OwnerUnmatched))
 		}
 		var ids []string
-		filter := db.RecordFilter{Stream: acmesync.Appointments, State: acmesync.Skipped, Code: acmesync.RecurrenceUnsupported, Limit: 3}
+		filter := db.RecordFilter{Stream: acmesync.Appointments, State: acmesync.Skipped, Code: acmesync.OwnerUnmatched, Limit: 3}
 		for {
 			page, err := d.Records(ctx, "alpha", filter)
 			require.NoError(t, err)

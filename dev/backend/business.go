@@ -19,6 +19,8 @@ type Totals struct {
 	Acme, Deleted map[string]int
 	// Bad counts, by stream and code, the records the sandbox made bad on purpose.
 	Bad map[string]map[string]int
+	// Shown is how many events Acme's appointments come to: a series is one record and many events.
+	Shown int
 	// Events and Touchpoints are what the app holds: events, and the sum of all touch-point counts.
 	Events, Touchpoints int
 }
@@ -71,6 +73,7 @@ func (s Sandboxes) Totals(ctx context.Context, b Business) (Totals, error) {
 	var acme struct {
 		Appointments int                       `json:"appointments"`
 		Touchpoints  int                       `json:"touchpoints"`
+		Events       int                       `json:"events"`
 		Deleted      map[string]int            `json:"deleted"`
 		Manifest     map[string]map[string]int `json:"manifest"`
 	}
@@ -86,7 +89,7 @@ func (s Sandboxes) Totals(ctx context.Context, b Business) (Totals, error) {
 	}
 	return Totals{
 		Acme:    map[string]int{Appointments: acme.Appointments, Touchpoints: acme.Touchpoints},
-		Deleted: acme.Deleted, Bad: acme.Manifest,
+		Deleted: acme.Deleted, Bad: acme.Manifest, Shown: acme.Events,
 		Events: app.Events, Touchpoints: app.Touchpoints,
 	}, nil
 }

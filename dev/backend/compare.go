@@ -40,8 +40,8 @@ func Differences(balance map[string]Stream, t Totals) []string {
 			}
 		}
 	}
-	if in := balance[Appointments].InStep; in != t.Events {
-		differ(Appointments, "%d are in step, the app holds %d events", in, t.Events)
+	if t.Shown != t.Events {
+		differ(Appointments, "Acme's come to %d events, the app holds %d", t.Shown, t.Events)
 	}
 	if in := balance[Touchpoints].InStep; in != t.Touchpoints {
 		differ(Touchpoints, "%d are in step, the app counts %d", in, t.Touchpoints)

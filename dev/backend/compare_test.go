@@ -13,7 +13,7 @@ func complete() (map[string]backend.Stream, backend.Totals) {
 	balance := map[string]backend.Stream{
 		backend.Appointments: {
 			Stream: backend.Appointments, Known: 100, InStep: 90, Deleted: 2, Balanced: true,
-			Skipped: map[string]int{"recurrence_unsupported": 5}, Parked: map[string]int{"end_missing": 3},
+			Skipped: map[string]int{"owner_unmatched": 5}, Parked: map[string]int{"end_missing": 3},
 		},
 		backend.Touchpoints: {Stream: backend.Touchpoints, Known: 200, InStep: 198, Parked: map[string]int{"user_missing": 2}, Balanced: true},
 	}
@@ -21,10 +21,10 @@ func complete() (map[string]backend.Stream, backend.Totals) {
 		Acme:    map[string]int{backend.Appointments: 100, backend.Touchpoints: 200},
 		Deleted: map[string]int{backend.Appointments: 2},
 		Bad: map[string]map[string]int{
-			backend.Appointments: {"recurrence_unsupported": 5, "end_missing": 3},
+			backend.Appointments: {"owner_unmatched": 5, "end_missing": 3},
 			backend.Touchpoints:  {"user_missing": 2},
 		},
-		Events: 90, Touchpoints: 198,
+		Shown: 130, Events: 130, Touchpoints: 198,
 	}
 }
 
@@ -58,7 +58,7 @@ func TestDifferences(t *testing.T) {
 		}, "1 records are left out as start_missing, Acme's manifest says 0"},
 		"an event that is missing in the app": {func(_ map[string]backend.Stream, t *backend.Totals) {
 			t.Events--
-		}, "90 are in step, the app holds 89 events"},
+		}, "Acme's come to 130 events, the app holds 129"},
 		"a touch-point counted twice in the app": {func(_ map[string]backend.Stream, t *backend.Totals) {
 			t.Touchpoints++
 		}, "198 are in step, the app counts 199"},

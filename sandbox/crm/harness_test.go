@@ -177,7 +177,7 @@ func (s *sandbox) post(client *http.Client, path string, status int, fields ...s
 func park(t accounts.Totals) int {
 	n := 0
 	for code, count := range t.Manifest.Appointments {
-		if code != manifest.RecurrenceUnsupported && code != manifest.OwnerUnmatched {
+		if code != manifest.OwnerUnmatched {
 			n += count
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"acmesync/acme"
 	"acmesync/sandbox/crm/manifest"
 )
 
@@ -23,6 +24,8 @@ type Totals struct {
 		Appointments map[manifest.Code]int `json:"appointments"`
 		Touchpoints  map[manifest.Code]int `json:"touchpoints"`
 	} `json:"manifest"`
+	// Events is what the calendar shows: one for each record that can be carried over, and one for each appointment of a series.
+	Events int `json:"events"`
 	// CountableTouchpoints is what the dashboard sums to: neither deleted nor listed in the manifest.
 	CountableTouchpoints int `json:"countable_touchpoints"`
 }
@@ -37,11 +40,23 @@ func (a *Account) Totals() Totals {
 	t.Contacts, t.Deleted.Contacts, _ = count(&a.contacts, now)
 	t.Appointments, t.Deleted.Appointments, t.Manifest.Appointments = count(&a.appointments, now)
 	t.Touchpoints, t.Deleted.Touchpoints, t.Manifest.Touchpoints = count(&a.touchpoints, now)
+	t.Events = a.events(now)
 	t.CountableTouchpoints = t.Touchpoints - t.Deleted.Touchpoints
 	for _, n := range t.Manifest.Touchpoints {
 		t.CountableTouchpoints -= n
 	}
 	return t
+}
+
+func (a *Account) events(now time.Time) int {
+	var all []*acme.Appointment
+	for _, r := range a.appointments.rows {
+		if !gone(r.head, now) {
+			all = append(all, r.record)
+		}
+	}
+	j := manifest.Judge{Staff: a} // one of its own: it remembers zones, and totals are read side by side
+	return j.Events(all, now)
 }
 
 func count[T any](t *table[T], now time.Time) (all, deleted int, listed map[manifest.Code]int) {

@@ -11,10 +11,6 @@ func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 	switch {
 	case a.DeletedAt != nil:
 		return Entry{}, false
-	case a.Recurrence != nil:
-		return skip(a.ID, RecurrenceUnsupported, "It is the master of a series.")
-	case a.SeriesID != "":
-		return skip(a.ID, RecurrenceUnsupported, "It is an instance of series "+a.SeriesID+".")
 	case a.OwnerID == "":
 		return park(a.ID, OwnerMissing, "Nobody owns it.")
 	case !j.Staff.InApp(a.OwnerID):
@@ -25,6 +21,9 @@ func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 		return park(a.ID, EndMissing, "It has no end.")
 	}
 	if entry, bad := j.times(a); bad {
+		return entry, true
+	}
+	if entry, bad := j.series(a); bad {
 		return entry, true
 	}
 	if a.ConferenceURL != "" && !absoluteHTTP(a.ConferenceURL) {
@@ -47,6 +46,24 @@ func (j *Judge) times(a *acme.Appointment) (Entry, bool) {
 	}
 	if end.Before(start) {
 		return park(a.ID, EndBeforeStart, "It ends before it starts.")
+	}
+	return Entry{}, false
+}
+
+func (j *Judge) series(a *acme.Appointment) (Entry, bool) {
+	if a.Recurrence != nil {
+		start, _ := j.instant(a.Start)
+		switch _, code := j.rule(a, start); code {
+		case RecurrenceTooDense:
+			return park(a.ID, code, "It repeats more often than a calendar can show.")
+		case RecurrenceInvalid:
+			return park(a.ID, code, "Its rule cannot be read.")
+		default: // readable
+		}
+		return Entry{}, false
+	}
+	if _, named := j.Original(a); a.SeriesID != "" && !named {
+		return park(a.ID, RecurrenceInvalid, "It does not say which appointment of its series it stands for.")
 	}
 	return Entry{}, false
 }

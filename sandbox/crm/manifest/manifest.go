@@ -19,15 +19,16 @@ const (
 type Code string
 
 const (
-	StartMissing          Code = "start_missing"
-	EndMissing            Code = "end_missing"
-	EndBeforeStart        Code = "end_before_start"
-	TimeZoneUnknown       Code = "time_zone_unknown"
-	TimeInvalid           Code = "time_invalid"
-	OwnerMissing          Code = "owner_missing"
-	AppRejected           Code = "app_rejected"
-	RecurrenceUnsupported Code = "recurrence_unsupported"
-	OwnerUnmatched        Code = "owner_unmatched"
+	StartMissing       Code = "start_missing"
+	EndMissing         Code = "end_missing"
+	EndBeforeStart     Code = "end_before_start"
+	TimeZoneUnknown    Code = "time_zone_unknown"
+	TimeInvalid        Code = "time_invalid"
+	OwnerMissing       Code = "owner_missing"
+	AppRejected        Code = "app_rejected"
+	RecurrenceInvalid  Code = "recurrence_invalid"
+	RecurrenceTooDense Code = "recurrence_too_dense"
+	OwnerUnmatched     Code = "owner_unmatched"
 
 	OccurredMissing     Code = "occurred_missing"
 	UserMissing         Code = "user_missing"

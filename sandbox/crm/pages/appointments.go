@@ -26,6 +26,7 @@ type appointmentForm struct {
 	OwnerID, ContactIDs  string // contact ids with commas between
 	Location, Conference string
 	Notes                string
+	Repeats, Except      string // an RRULE, and the local starts it leaves out, with commas between
 	Status               acme.AppointmentStatus
 	Deleted, Series      bool
 	Unreadable           string // times that the form cannot show
@@ -60,6 +61,9 @@ func formOf(a *acme.Appointment) appointmentForm {
 		Conference: a.ConferenceURL, Notes: a.NotesHTML, Status: a.Status, Deleted: a.DeletedAt != nil,
 		Series: a.Recurrence != nil || a.SeriesID != "",
 	}
+	if a.Recurrence != nil {
+		f.Repeats, f.Except = a.Recurrence.RRule, strings.Join(a.Recurrence.ExDates, ", ")
+	}
 	var unreadable []string
 	f.Date, f.StartTime, f.TimeZone, f.AllDay = wall(a.Start, &unreadable)
 	f.EndDate, f.EndTime, _, _ = wall(a.End, &unreadable)
@@ -93,7 +97,7 @@ func (p *Pages) appointmentPage(v *visit, status int, f appointmentForm) error {
 	f.Users, f.Contacts = v.account.Users(), v.account.Contacts("", mostContacts)
 	f.Statuses = []acme.AppointmentStatus{acme.Scheduled, acme.Completed, acme.Canceled, acme.NoShow}
 	f.TimeZone = cmp.Or(f.TimeZone, v.user.TimeZone)
-	for _, id := range contactIDs(f.ContactIDs) {
+	for _, id := range listed(f.ContactIDs) {
 		if c := v.account.Contact(id); c != nil {
 			f.With = append(f.With, c)
 		}
@@ -108,7 +112,7 @@ func sent(v *visit) appointmentForm {
 		ID: v.r.PathValue("id"), Version: value("version"), Subject: value("subject"), Date: value("date"), EndDate: value("end_date"),
 		StartTime: value("start_time"), EndTime: value("end_time"), AllDay: value("all_day") != "", IsPrivate: value("is_private") != "",
 		TimeZone: value("time_zone"), OwnerID: value("owner_id"), ContactIDs: value("contact_ids"), Location: value("location"),
-		Conference: value("conference_url"), Notes: value("notes_html"), Status: acme.AppointmentStatus(value("status")),
+		Conference: value("conference_url"), Notes: value("notes_html"), Repeats: value("repeats"), Except: value("except"), Status: acme.AppointmentStatus(value("status")),
 	}
 }
 
@@ -116,7 +120,11 @@ func sent(v *visit) appointmentForm {
 func (f appointmentForm) onto(in *accounts.AppointmentInput) {
 	in.Subject, in.NotesHTML, in.IsPrivate, in.OwnerID = f.Subject, f.Notes, f.IsPrivate, f.OwnerID
 	in.Location, in.ConferenceURL, in.Status = f.Location, f.Conference, cmp.Or(f.Status, acme.Scheduled)
-	in.ContactIDs = contactIDs(f.ContactIDs)
+	in.ContactIDs = listed(f.ContactIDs)
+	in.Recurrence = nil
+	if f.Repeats != "" {
+		in.Recurrence = &acme.Recurrence{RRule: f.Repeats, ExDates: listed(f.Except)}
+	}
 	last := cmp.Or(f.EndDate, f.Date)
 	if f.AllDay {
 		in.Start, in.End = &acme.Moment{Date: f.Date}, &acme.Moment{Date: last}
@@ -129,7 +137,7 @@ func (f appointmentForm) onto(in *accounts.AppointmentInput) {
 	in.End = &acme.Moment{DateTime: last + "T" + f.EndTime + ":00", TimeZone: f.TimeZone}
 }
 
-func contactIDs(text string) []string {
+func listed(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 

@@ -14,7 +14,7 @@ const localLayout = "2006-01-02T15:04:05"
 func parkedAppointments() []manifest.Code {
 	return []manifest.Code{
 		manifest.StartMissing, manifest.EndMissing, manifest.EndBeforeStart, manifest.TimeZoneUnknown,
-		manifest.TimeInvalid, manifest.OwnerMissing, manifest.AppRejected,
+		manifest.TimeInvalid, manifest.OwnerMissing, manifest.AppRejected, manifest.RecurrenceInvalid, manifest.RecurrenceTooDense,
 	}
 }
 
@@ -28,17 +28,20 @@ func (m *maker) appointments() {
 	if len(m.outside) > 0 {
 		defects.deal(manifest.OwnerUnmatched, m.Appointments*3/100, 0.3)
 	}
-	defects.deal(manifest.RecurrenceUnsupported, m.Appointments*2/100, 0.6)
+	defects.deal(inSeries, m.Appointments*2/100, 0.6)
 
 	series := &seriesMaker{}
 	for i := range m.Appointments {
 		a := m.appointment(d, i)
-		if code := defects.dealt[i]; code != "" {
-			m.spoil(d, &a, code, i, series)
-			m.set.Defects[a.ID] = code
-		} else {
+		switch code := defects.dealt[i]; code {
+		case "":
 			m.mess(d, &a)
 			m.remove(d, &a)
+		case inSeries:
+			series.add(d, &a)
+		default:
+			m.spoil(d, &a, code, i)
+			m.set.Defects[a.ID] = code
 		}
 		m.set.Appointments = append(m.set.Appointments, a)
 	}

@@ -24,7 +24,7 @@ func More(plan Plan, resource acme.Resource, n int, turn int64, code manifest.Co
 	for i := range m.set.Contacts {
 		m.set.Contacts[i].ID = fmt.Sprintf("con_%06d", i+1)
 	}
-	series, made := &seriesMaker{}, &Set{}
+	made := &Set{}
 	for i := range n {
 		switch resource {
 		case acme.Contacts:
@@ -39,7 +39,7 @@ func More(plan Plan, resource acme.Resource, n int, turn int64, code manifest.Co
 			p := m.appointment(d, i)
 			p.Start, p.End = m.ahead(d, p)
 			if code != "" {
-				m.spoil(d, &p, code, i, series)
+				m.spoil(d, &p, code, i)
 			} else {
 				m.mess(d, &p)
 			}
@@ -54,7 +54,7 @@ func (m *maker) possible(resource acme.Resource, code manifest.Code) error {
 	var codes []manifest.Code
 	switch resource {
 	case acme.Appointments:
-		codes = append(parkedAppointments(), manifest.RecurrenceUnsupported)
+		codes = parkedAppointments()
 		if len(m.outside) > 0 {
 			codes = append(codes, manifest.OwnerUnmatched)
 		}

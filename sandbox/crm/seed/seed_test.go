@@ -98,9 +98,7 @@ func TestSeed(t *testing.T) {
 		set := made(t, seed.Plan{AccountID: "load", TimeZone: "Europe/Berlin", Region: "DE", People: people, Seed: 1, Anchor: anchor, Contacts: 1000, Appointments: 100_000})
 		require.Less(t, time.Since(begun), 20*time.Second)
 		for code, n := range countCodes(set.Defects) {
-			if code != manifest.RecurrenceUnsupported {
-				require.Less(t, n, 50, code)
-			}
+			require.Less(t, n, 50, code)
 		}
 	})
 
@@ -131,7 +129,7 @@ func defectsHold(t *testing.T, p seed.Plan) {
 	codes := countCodes(found)
 	for _, code := range []manifest.Code{
 		manifest.StartMissing, manifest.EndMissing, manifest.EndBeforeStart, manifest.TimeZoneUnknown, manifest.TimeInvalid,
-		manifest.OwnerMissing, manifest.AppRejected, manifest.RecurrenceUnsupported, manifest.OwnerUnmatched,
+		manifest.OwnerMissing, manifest.AppRejected, manifest.RecurrenceInvalid, manifest.RecurrenceTooDense, manifest.OwnerUnmatched,
 		manifest.OccurredMissing, manifest.UserMissing, manifest.OccurredAfterLogged,
 		manifest.InternalNotCounted, manifest.BouncedNotCounted, manifest.UserUnmatched,
 	} {
