@@ -24,7 +24,7 @@ func storeFacts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, facts []acme
 	for i, x := range facts {
 		ids[i], users[i], days[i], channels[i], directions[i], at[i] = x.AcmeID, x.UserID, x.Day, x.Channel, x.Direction, stamp(x.OccurredAt)
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		WITH fresh AS (
 			SELECT * FROM unnest($3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::timestamptz[])
 				AS u (acme_id, user_id, day, channel, direction, occurred_at)
@@ -81,7 +81,7 @@ func lastOfEach(facts []acmesync.Fact) []acmesync.Fact {
 func (db *DB) DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Cell, error) {
 	var cells []acmesync.Cell
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &cells, `
+		return tx.SelectContext(alone(ctx), &cells, `
 			SELECT user_id, day::text AS day, channel, direction, n, changed, tries FROM cells
 			WHERE tenant = $1 AND connection = $2 AND changed > sent AND coalesce(due_at, '-infinity') <= now() LIMIT $3`, f.Tenant, f.Connection, limit)
 	})

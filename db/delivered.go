@@ -64,7 +64,7 @@ func endPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesy
 		if len(p.Rest) > 0 {
 			rest = pq.Array(p.Rest)
 		}
-		_, err := tx.ExecContext(ctx, `
+		_, err := tx.ExecContext(later(ctx), `
 			UPDATE envelopes e SET done = done + $4, duplicate = duplicate + $5, superseded = superseded + $6, parked = parked + $7,
 				rest = CASE WHEN $11 THEN rest ELSE $8::text[] END, tries = CASE WHEN $11 THEN tries ELSE least(tries, $10) END,
 				ended_at = CASE WHEN $8::text[] IS NULL AND NOT $11 THEN now() END,

@@ -112,3 +112,11 @@ func (c explainConn) explain(ctx context.Context, query string, args []driver.Na
 
 // Raw answers the connections themselves.
 func Raw(db *DB) *sqlx.DB { return db.sql }
+
+// In runs do in one transaction of a tenant's.
+func In(ctx context.Context, db *DB, t acmesync.TenantID, do func(*sqlx.Tx) error) error {
+	return db.in(ctx, t, do)
+}
+
+// Later and Alone say how a statement travels.
+var Later, Alone = later, alone

@@ -65,7 +65,7 @@ func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesy
 		days, ids = append(days, e.Envelope.Day), append(ids, e.Envelope.ID)
 		columns, outcomes = append(columns, string(e.Column)), append(outcomes, string(e.Outcome))
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		UPDATE envelopes e SET ended_at = now(), outcome = nullif(u.outcome, ''),
 			done = (u.col = 'done')::int, duplicate = (u.col = 'duplicate')::int,
 			superseded = (u.col = 'superseded')::int, parked = (u.col = 'parked')::int
@@ -78,16 +78,16 @@ func endHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, ended []acmesy
 	return nil
 }
 
-func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, later []acmesync.LaterHint) error {
-	if len(later) == 0 {
+func putOffHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, off []acmesync.LaterHint) error {
+	if len(off) == 0 {
 		return nil
 	}
 	var days, ids []string
 	var after []int64
-	for _, l := range later {
+	for _, l := range off {
 		days, ids, after = append(days, l.Envelope.Day), append(ids, l.Envelope.ID), append(after, l.After.Milliseconds())
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		UPDATE envelopes e SET tries = tries + 1, due_at = now() + u.after * interval '1 millisecond'
 		FROM unnest($2::date[], $3::uuid[], $4::bigint[]) AS u (day, id, after)
 		WHERE e.tenant = $1 AND e.day = u.day AND e.id = u.id AND `+named(days)+` AND `+stillOpen,
@@ -111,7 +111,7 @@ func storeHints(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, keys []acmes
 		}
 		ids, streams, acmeIDs = append(ids, id), append(streams, string(k.Stream)), append(acmeIDs, k.AcmeID)
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, acme_id, due_at)
 		SELECT DISTINCT ON (u.stream, u.acme_id) u.id, $1, $2, $3, 'fetch', 'hint', 'order', u.stream, u.acme_id, now() + interval '2 seconds'
 		FROM unnest($4::uuid[], $5::text[], $6::text[]) AS u (id, stream, acme_id) LEFT JOIN LATERAL (

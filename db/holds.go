@@ -39,7 +39,7 @@ func (db *DB) Holds(ctx context.Context, tenant acmesync.TenantID) ([]acmesync.H
 func (db *DB) HeldNow(ctx context.Context, tenant acmesync.TenantID, d acmesync.Dependency) ([]acmesync.Stream, error) {
 	var streams []acmesync.Stream
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &streams, `
+		return tx.SelectContext(alone(ctx), &streams, `
 			SELECT stream FROM holds WHERE tenant = $1 AND dependency = $2 AND next_at > now()`, tenant, d)
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (acmesync.Backlog, error) {
 	var b acmesync.Backlog
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &b, `
+		return tx.GetContext(alone(ctx), &b, `
 			SELECT coalesce(sum(bytes), 0) AS bytes, coalesce(sum(records), 0) AS records
 			FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL`, tenant)
 	})
@@ -32,7 +32,7 @@ func (db *DB) Backlog(ctx context.Context, tenant acmesync.TenantID) (acmesync.B
 func (db *DB) ClaimHints(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Hint, error) {
 	var hints []acmesync.Hint
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, `
+		rows, err := tx.QueryxContext(alone(ctx), `
 			SELECT day::text, id, stream, coalesce(acme_id, ''), version, tries, received_at FROM envelopes
 			WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL AND due_at <= now() AND generation = $2
 				AND NOT EXISTS (SELECT 1 FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now())
@@ -64,18 +64,18 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 		sealed []byte
 		keyID  string
 	}
+	days, ids, err := db.nextPages(ctx, f, maxRecords, maxBytes)
+	if err != nil {
+		return nil, fmt.Errorf("claim pages of %s: %w", f.Tenant, err)
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
 	var rows []row
-	err := db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		if err := checkFence(ctx, tx, f); err != nil {
-			return err
-		}
-		days, ids, err := nextPages(ctx, tx, f, maxRecords, maxBytes)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		found, err := tx.QueryxContext(ctx, `
+	err = db.inLazily(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		found, err := tx.QueryxContext(alone(ctx), `
 			WITH claimed AS (
-				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named(days)+` RETURNING e.*
+				UPDATE envelopes e SET tries = e.tries + 1 WHERE e.tenant = $1 AND `+named(days)+` AND `+stillOpen+` RETURNING e.*
 			)
 			SELECT day::text, id, kind, way, stream, priority, schema, tries - 1, records - done - duplicate - superseded - parked, rest, body, key_id, now(),
 				(SELECT concat_ws('/', users_read_at, app_users_read_at) FROM connections WHERE tenant = $1 AND connection = $4)
@@ -112,9 +112,16 @@ func (db *DB) ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxB
 }
 
 // nextPages chooses what is claimed next. Choosing and writing are two statements: in one, Postgres without statistics would
-// read everything that waits to find the few rows that were chosen.
-func nextPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, maxRecords, maxBytes int) (days, ids []string, err error) {
-	rows, err := tx.QueryxContext(ctx, `
+// read everything that waits to find the few rows that were chosen. The fence is looked at, not held: what is claimed past it
+// is refused at its commit, and only an attempt that works counts tries.
+func (db *DB) nextPages(ctx context.Context, f acmesync.Fence, maxRecords, maxBytes int) (days, ids []string, err error) {
+	var next []struct {
+		fenceState
+		Day *string `db:"day"`
+		ID  *string `db:"id"`
+	}
+	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(alone(ctx), &next, `
 		WITH due AS (
 			SELECT day, id, tries, row_number() OVER w AS n, sum(records) OVER w AS total, sum(bytes) OVER w AS size
 			FROM (
@@ -123,23 +130,30 @@ func nextPages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, maxRecords, m
 				ORDER BY priority, id LIMIT 256
 			) first
 			WINDOW w AS (ORDER BY priority, id)
+		), chosen AS (
+			SELECT day::text, id FROM due
+			WHERE n = 1 OR (total <= $3 AND size <= $4 AND tries < $5
+				AND NOT EXISTS (SELECT 1 FROM due bad WHERE bad.n < due.n AND bad.tries >= $5))
 		)
-		SELECT day::text, id FROM due
-		WHERE n = 1 OR (total <= $3 AND size <= $4 AND tries < $5
-			AND NOT EXISTS (SELECT 1 FROM due bad WHERE bad.n < due.n AND bad.tries >= $5))`,
-		f.Tenant, f.Generation, maxRecords, maxBytes, acmesync.PoisonTries)
+		SELECT t.epoch, t.generation, l.token = $7 AS newest, c.day, c.id
+		FROM tenants t JOIN lanes l ON l.tenant = t.tenant AND l.lane = $6 AND l.shard = 0 LEFT JOIN chosen c ON true
+		WHERE t.tenant = $1`, f.Tenant, f.Generation, maxRecords, maxBytes, acmesync.PoisonTries, f.Lane, f.Token)
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var day, id string
-		if err := rows.Scan(&day, &id); err != nil {
-			return nil, nil, err
-		}
-		days, ids = append(days, day), append(ids, id)
+	if len(next) == 0 {
+		return nil, nil, fmt.Errorf("check the fence: %w", acmesync.ErrNotFound)
 	}
-	return days, ids, rows.Err()
+	if err := next[0].against(f); err != nil {
+		return nil, nil, err
+	}
+	for _, one := range next {
+		if one.ID != nil {
+			days, ids = append(days, *one.Day), append(ids, *one.ID)
+		}
+	}
+	return days, ids, nil
 }
 
 func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pages []acmesync.NewPage) error {
@@ -152,7 +166,7 @@ func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pag
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `
+		if _, err := tx.ExecContext(later(ctx), `
 			WITH known_now AS (
 				INSERT INTO known (tenant, connection, stream, acme_id)
 				SELECT $2, $3, $6, id FROM unnest($11::text[]) AS u (id) ON CONFLICT DO NOTHING
@@ -183,7 +197,7 @@ func (db *DB) storeOrders(ctx context.Context, tx *sqlx.Tx, tenant acmesync.Tena
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `
+		if _, err := tx.ExecContext(later(ctx), `
 			INSERT INTO envelopes (id, tenant, connection, generation, lane, kind, way, stream, records, bytes, body, key_id)
 			VALUES ($1, $2, $3, $4, 'deliver', 'order', 'order', $5, $6, length($7::bytea), $7::bytea, $8)`,
 			id, tenant, acmesync.MainConnection, generation, o.Stream, len(o.IDs), sealed, keyID); err != nil {
@@ -193,7 +207,7 @@ func (db *DB) storeOrders(ctx context.Context, tx *sqlx.Tx, tenant acmesync.Tena
 			continue
 		}
 		// Acme named the record, though it cannot show it: it is known, and the ledger will say that it is parked.
-		if _, err := tx.ExecContext(ctx, `
+		if _, err := tx.ExecContext(later(ctx), `
 			INSERT INTO known (tenant, connection, stream, acme_id) SELECT $1, $2, $3, id FROM unnest($4::text[]) AS u (id) ON CONFLICT DO NOTHING`,
 			tenant, acmesync.MainConnection, o.Stream, pq.Array(o.IDs)); err != nil {
 			return fmt.Errorf("note parked records as known: %w", err)

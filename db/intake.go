@@ -69,7 +69,7 @@ func (db *DB) StoreHooks(ctx context.Context, deliveries []HookDelivery) ([]Hook
 	}
 	statuses := make([]HookStatus, len(deliveries))
 	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, `SELECT delivery, status FROM intake_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		rows, err := tx.QueryxContext(alone(ctx), `SELECT delivery, status FROM intake_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			pq.Array(endpoints), pq.Array(webhookIDs), pq.ByteaArray(shas), pq.Array(of), pq.Array(ids), pq.Array(kinds), pq.Array(streams),
 			pq.Array(acmeIDs), pq.Array(versions), pq.Array(outcomes), pq.ByteaArray(bodies), pq.Array(keyIDs))
 		if err != nil {
@@ -103,7 +103,7 @@ type Endpoint struct {
 func (db *DB) Endpoint(ctx context.Context, endpoint string) (Endpoint, error) {
 	var e Endpoint
 	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
-		return tx.GetContext(ctx, &e, `SELECT tenant, connection, state FROM intake_endpoint($1)`, endpoint)
+		return tx.GetContext(alone(ctx), &e, `SELECT tenant, connection, state FROM intake_endpoint($1)`, endpoint)
 	})
 	if err != nil {
 		return e, fmt.Errorf("find a hook endpoint: %w", notFound(err))

@@ -44,11 +44,7 @@ func (db *DB) beginLane(ctx context.Context, tenant acmesync.TenantID, lane acme
 // stay locked until the commit, the tenant's first as commands do: a command waits for a page that is being committed, and a
 // page that comes after it is refused. Without the lock, rows could slip in behind the command that ended all that waited.
 func checkFence(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
-	var now struct {
-		Epoch      int64 `db:"epoch"`
-		Generation int64 `db:"generation"`
-		Newest     bool  `db:"newest"`
-	}
+	var now fenceState
 	err := tx.GetContext(ctx, &now, `
 		WITH held AS MATERIALIZED (
 			SELECT tenant, epoch, generation FROM tenants WHERE tenant = $1 FOR SHARE
@@ -57,12 +53,24 @@ func checkFence(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
 			WHERE l.tenant = held.tenant AND l.lane = $2 AND l.shard = 0 AND l.token = $3 RETURNING 1
 		)
 		SELECT epoch, generation, EXISTS (SELECT 1 FROM alive) AS newest FROM held`, f.Tenant, f.Lane, f.Token)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("check the fence: %w", notFound(err))
-	case !now.Newest:
+	}
+	return now.against(f)
+}
+
+// fenceState is what a fence is checked against.
+type fenceState struct {
+	Epoch      int64 `db:"epoch"`
+	Generation int64 `db:"generation"`
+	Newest     bool  `db:"newest"`
+}
+
+func (s fenceState) against(f acmesync.Fence) error {
+	switch {
+	case !s.Newest:
 		return acmesync.ErrFenced
-	case now.Epoch != f.Epoch || now.Generation != f.Generation:
+	case s.Epoch != f.Epoch || s.Generation != f.Generation:
 		return acmesync.ErrEpoch
 	}
 	return nil

@@ -25,7 +25,7 @@ const ledgerLookup = `
 func (db *DB) Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error) {
 	var entries map[string]acmesync.LedgerEntry
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) (err error) {
-		entries, err = readLedger(ctx, tx, f, stream, ids)
+		entries, err = readLedger(alone(ctx), tx, f, stream, ids)
 		return err
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func upsertLedger(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, entries []
 		}
 		sources[i] = stamp(e.SourceAt)
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		INSERT INTO ledger AS l (tenant, connection, generation, stream, acme_id, version, revision, steps, hash, source_at, state, code, field, owner_id, app_id, mapped)
 		SELECT $1, $2, $3, u.stream, u.id, u.version, u.revision, u.steps, u.hash, u.source_at, u.state, u.code, u.field, u.owner, u.app,
 			nullif(u.mapped, '`+zeroHash+`')

@@ -33,7 +33,7 @@ func storeLinks(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, links []acme
 	for i, l := range links {
 		contacts[i], streams[i], ids[i], ends[i] = l.ContactID, string(l.Key.Stream), l.Key.AcmeID, stamp(l.EndsAt)
 	}
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		INSERT INTO links AS l (tenant, connection, contact_id, stream, acme_id, ends_at)
 		SELECT DISTINCT ON (u.contact, u.stream, u.id) $1, $2, u.* FROM unnest($3::text[], $4::text[], $5::text[], $6::timestamptz[]) AS u (contact, stream, id, ends)
 		ON CONFLICT (tenant, connection, contact_id, stream, acme_id) DO UPDATE SET ends_at = excluded.ends_at

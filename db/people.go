@@ -111,7 +111,7 @@ func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []strin
 	}
 	var unknown []string
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &unknown, `
+		return tx.SelectContext(alone(ctx), &unknown, `
 			SELECT u.id FROM unnest($3::text[]) AS u (id)
 			LEFT JOIN LATERAL (
 				SELECT 1 AS there FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = u.id OFFSET 0
@@ -174,7 +174,7 @@ var readAt = map[acmesync.PersonKind]string{acmesync.UserPerson: "users_read_at"
 // changes whenever either side's users were read.
 func (db *DB) StaffStale(ctx context.Context, f acmesync.Fence, kind acmesync.PersonKind) (stale bool, stamp string, err error) {
 	err = db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.QueryRowxContext(ctx, `
+		return tx.QueryRowxContext(alone(ctx), `
 			SELECT coalesce(`+readAt[kind]+` < now() - interval '10 minutes', true), concat_ws('/', users_read_at, app_users_read_at)
 			FROM connections WHERE tenant = $1 AND connection = $2`, f.Tenant, f.Connection).Scan(&stale, &stamp)
 	})

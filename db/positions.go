@@ -13,7 +13,7 @@ import (
 func (db *DB) Positions(ctx context.Context, f acmesync.Fence) ([]acmesync.Position, error) {
 	var all []acmesync.Position
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &all, `
+		return tx.SelectContext(alone(ctx), &all, `
 			SELECT stream, cursor, watermark_at, watermark_id, walking, backfilled_at IS NOT NULL AS backfilled,
 				page_limit, page_failures, due_at <= now() AS due
 			FROM positions WHERE tenant = $1 AND connection = $2 AND generation = $3
@@ -41,7 +41,7 @@ func (db *DB) SavePosition(ctx context.Context, f acmesync.Fence, p acmesync.Pos
 }
 
 func savePosition(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, p acmesync.Position) error {
-	_, err := tx.ExecContext(ctx, `
+	_, err := tx.ExecContext(later(ctx), `
 		UPDATE positions SET cursor = $4, watermark_at = $5, watermark_id = $6, walking = $7,
 			backfilled_at = CASE WHEN $8 THEN coalesce(backfilled_at, now()) END,
 			page_limit = $9, page_failures = $10, polled_at = now(), due_at = now() + $11 * interval '1 millisecond'

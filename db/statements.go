@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lib/pq"
 )
@@ -23,7 +24,7 @@ func (s statements) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, fmt.Errorf("lib/pq's connection %T lacks what is needed of it", opened)
 	}
-	return &preparingConn{postgresConn: conn, prepared: map[string]preparedStatement{}}, nil
+	return &preparingConn{postgresConn: conn, prepared: map[string]preparedStatement{}, names: map[string]string{}}, nil
 }
 
 // postgresConn is what database/sql makes use of in lib/pq's connection.
@@ -53,14 +54,31 @@ const preparedAtMost = 300
 type preparingConn struct {
 	postgresConn
 	prepared map[string]preparedStatement
+	names    map[string]string // of statements that travel with others
+	named    int
+	used     time.Time // when it was last seen to be there
+	tx       *transaction
 }
 
 // ExecContext runs a statement; one with parameters is prepared first.
 func (c *preparingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if c.tx != nil && c.tx.over {
+		return nil, errOver
+	}
+	if c.tx != nil && marked(ctx, laterKey) && c.postpone(query, args) {
+		return driver.ResultNoRows, nil
+	}
+	if result, err := c.execTogether(ctx, query, args); result != nil || err != nil {
+		return result, err
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
 	st, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
+	c.used = time.Now()
 	if st == nil {
 		return c.postgresConn.ExecContext(ctx, query, args)
 	}
@@ -70,10 +88,17 @@ func (c *preparingConn) ExecContext(ctx context.Context, query string, args []dr
 
 // QueryContext runs a query; one with parameters is prepared first.
 func (c *preparingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if rows, err := c.together(ctx, query, args); rows != nil || err != nil {
+		return rows, err
+	}
+	if err := c.flush(ctx); err != nil {
+		return nil, err
+	}
 	st, err := c.statement(ctx, query, args)
 	if err != nil {
 		return nil, err
 	}
+	c.used = time.Now()
 	if st == nil {
 		return c.postgresConn.QueryContext(ctx, query, args)
 	}
