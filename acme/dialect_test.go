@@ -1,10 +1,13 @@
 package acme_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -350,4 +353,46 @@ func TestKeysGoWhereTheProfileSays(t *testing.T) {
 		_, _ = client.List(t.Context(), acme.Users, acme.ListQuery{Cursor: page.NextCursor})
 		require.Equal(t, []string{"/crm/api/staff", "/crm/api/staff?p=2"}, paths)
 	})
+}
+
+func FuzzDialects(f *testing.F) {
+	var profiles []*acme.Profile
+	for _, name := range []string{"hub", "pipe"} {
+		raw, err := os.ReadFile("../docs/profiles/" + name + ".json")
+		require.NoError(f, err)
+		p, problems := acme.ParseProfile(raw)
+		require.Empty(f, problems)
+		profiles = append(profiles, &p)
+	}
+	f.Add([]byte(`{"results":[{"id":"1","properties":{"hs_meeting_start_time":"2026-03-09T14:30:00Z","hs_timezone":"Europe/Zurich"},"updatedAt":"2026-03-09T14:30:00.000Z","archived":true}],"paging":{"next":{"after":"x"}}}`))
+	f.Add([]byte(`{"data":[{"id":2,"due_date":"2026-03-09","due_time":"14:30","duration":"-01:30","update_time":"2026-03-09 14:30:00"}],"additional_data":{"pagination":{"more_items_in_collection":true}}}`))
+	f.Add([]byte(`[{"objectId":7,"subscriptionType":"meeting.propertyChange","occurredAt":1773066600000}]`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, p := range profiles {
+			client := &acme.Client{BaseURL: "http://127.0.0.1", APIKey: testKey, Profile: p, HTTP: &http.Client{Transport: fixed(body)}}
+			for _, r := range []acme.Resource{acme.Appointments, acme.Touchpoints, acme.Contacts, acme.Users} {
+				page, err := client.List(t.Context(), r, acme.ListQuery{Limit: 5})
+				if err != nil {
+					require.Empty(t, page.Items)
+					continue
+				}
+				again, err := acme.ReadItems(acme.JoinItems(page.Items))
+				require.NoError(t, err)
+				for i, item := range again {
+					require.Equal(t, page.Items[i].ID, item.ID)
+					require.True(t, json.Valid(item.Raw))
+				}
+			}
+			_, _, _ = p.ParseEvents(body)
+			_, _ = client.Account(t.Context())
+			_, _ = client.Subscriptions(t.Context())
+		}
+	})
+}
+
+// fixed answers every request with the same body.
+type fixed []byte
+
+func (f fixed) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(f)), ContentLength: int64(len(f)), Request: r}, nil
 }

@@ -216,14 +216,15 @@ func (c *profileCheck) plainPath(at, text string) path {
 	return p
 }
 
-// record compiles the fields of a record. Fields the document does not name lie where the contract has them.
+// record compiles the fields of a record. Fields the document does not name lie where the contract has them; where it names
+// any of an event, an account or a subscription, the others are not there.
 func (c *profileCheck) record(at string, canonical []canonicalField, given map[string]Source, rest bool) record {
 	r := record{rest: rest}
 	names := make([]string, len(canonical))
 	for i, f := range canonical {
 		names[i] = f.name
 		spec, named := given[f.name]
-		if !named && strings.Contains(f.name, ".") {
+		if !named && (strings.Contains(f.name, ".") || !rest && len(given) > 0) {
 			continue
 		}
 		if !named {

@@ -22,6 +22,8 @@ func TestFaultsOfAProfile(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ raw, pointer, says string }{
 		"no JSON":                        {`{`, "", "is no JSON"},
+		"a value that is missing":        {`{"":`, "", "is no JSON"},
+		"a value that is none":           {`{"a":x}`, "", "is no JSON"},
 		"a key twice":                    {`{"prefix":"/a","prefix":"/b"}`, "", "is no JSON"},
 		"an array":                       {`[]`, "", "must be an object"},
 		"a name misspelt":                {`{"apointments":{}}`, "/apointments", `did you mean "appointments"?`},

@@ -43,6 +43,9 @@ func (s *scanner) tree() (value any, ok bool) {
 		return nil, s.literal("null")
 	}
 	from := s.pos
+	if c := s.peek(); c != '-' && (c < '0' || c > '9') {
+		return nil, s.fail(CodeMalformedJSON)
+	}
 	if !s.number() {
 		return nil, false
 	}

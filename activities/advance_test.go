@@ -160,3 +160,28 @@ func last[T any](page acme.Page, all []T, id func(T) string) int {
 	want := page.Items[len(page.Items)-1].ID
 	return slices.IndexFunc(all, func(c T) bool { return id(c) == want })
 }
+
+func TestAdvanceInAListWithoutOrder(t *testing.T) {
+	t.Parallel()
+	began := time.Date(2026, 3, 9, 14, 30, 0, 0, time.UTC)
+	t.Run("a page in the middle moves the cursor and nothing else", func(t *testing.T) {
+		t.Parallel()
+		next := advance(acmesync.Position{}, acme.Page{Unordered: true, NextCursor: "c", Latest: began, Date: began, Items: []acme.Item{{ID: "a", UpdatedAt: began.Add(-time.Hour)}}})
+		require.True(t, next.Walking)
+		require.Nil(t, next.WatermarkAt)
+		require.False(t, next.Backfilled)
+	})
+	t.Run("the end moves the watermark to the newest record less the overlap", func(t *testing.T) {
+		t.Parallel()
+		next := advance(acmesync.Position{Walking: true, Cursor: "c"}, acme.Page{Unordered: true, Latest: began, Date: began.Add(time.Hour)})
+		require.False(t, next.Walking)
+		require.True(t, next.Backfilled)
+		require.Equal(t, began.Add(-overlap), *next.WatermarkAt)
+	})
+	t.Run("the watermark never goes back", func(t *testing.T) {
+		t.Parallel()
+		before := began.Add(time.Hour)
+		next := advance(acmesync.Position{WatermarkAt: &before}, acme.Page{Unordered: true, Latest: began, Date: began})
+		require.Equal(t, before, *next.WatermarkAt)
+	})
+}
