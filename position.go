@@ -12,6 +12,7 @@ type Position struct {
 	Backfilled   bool       `db:"backfilled"` // the first walk has reached its end
 	PageLimit    int        `db:"page_limit"` // 0: as configured
 	PageFailures int        `db:"page_failures"`
+	Restarts     int        `db:"restarts"` // refused cursors since the watermark last moved
 	Due          bool       `db:"due"`
 	// PollAfter is when the stream is to be polled again once a walk has ended; zero: at once.
 	PollAfter time.Duration `db:"-"`

@@ -115,6 +115,7 @@ type Reviews interface {
 	OpenParked(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) ([]acmesync.ParkedRecord, error)
 	Decide(ctx context.Context, t acmesync.TenantID, fingerprint string, d acmesync.Decision) (int, error)
 	SettleReview(ctx context.Context, t acmesync.TenantID, fingerprint string) (acmesync.Review, error)
+	EndedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
 	UnnoticedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
 }
 

@@ -282,11 +282,16 @@ func (at *attempt) judge(ctx context.Context, stream acmesync.Stream, err error)
 	case hold, restart, park, vanish: // what is not about one record stops the stream
 	}
 	at.log.Warn("held", "dependency", f.dependency, "stream", stream, "kind", f.kind, "error", f.err)
+	return at.hold(ctx, stream, f, f.retryAfter)
+}
+
+// hold notes that a dependency cannot be worked with, for so long if that is known.
+func (at *attempt) hold(ctx context.Context, stream acmesync.Stream, f failure, wait time.Duration) error {
 	clear(at.released)
 	at.free[f.dependency] = false
 	return at.Holds.Hold(ctx, at.fence, acmesync.Hold{
 		Dependency: f.dependency, Stream: stream, Kind: f.kind, Reason: reasonFor(f),
-	}, f.retryAfter)
+	}, wait)
 }
 
 func (at *attempt) askForCredentials(ctx context.Context, f failure) error {

@@ -17,6 +17,9 @@ type CleanupResult struct {
 // CleanUp undoes what a tenant's end has left outside: Acme's subscription, and the events where that was asked for. What
 // cannot be undone now stays on the list, and the sweep comes back to it.
 func (a *Activities) CleanUp(ctx context.Context, in TenantInput) (CleanupResult, error) {
+	if err := a.tellEnded(ctx, in.Tenant); err != nil {
+		return CleanupResult{}, err
+	}
 	todo, err := a.Cleanups.Cleanups(ctx, in.Tenant)
 	if err != nil || len(todo) == 0 {
 		return CleanupResult{}, err
@@ -47,6 +50,20 @@ func (a *Activities) CleanUp(ctx context.Context, in TenantInput) (CleanupResult
 		}
 	}
 	return CleanupResult{Left: left}, nil
+}
+
+// tellEnded has the reviews told whose records have been closed with their tenant.
+func (a *Activities) tellEnded(ctx context.Context, t acmesync.TenantID) error {
+	ended, err := a.Reviews.EndedReviews(ctx, t)
+	if err != nil {
+		return err
+	}
+	for _, fingerprint := range ended {
+		if err := a.Doorbell.NoticeReview(ctx, t, fingerprint); err != nil {
+			activity.GetLogger(ctx).Warn("a review was not noticed", "tenant_id", t, "fingerprint", fingerprint, "error", err)
+		}
+	}
+	return nil
 }
 
 func (a *Activities) cleanUp(ctx context.Context, out *outside, t acmesync.TenantID, c acmesync.Cleanup) error {

@@ -118,19 +118,14 @@ func (r *round) open(ctx context.Context) error {
 
 func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*candidate) {
 	p := r.pages[page]
-	var rest map[string]bool
 	if p.Rest != nil {
-		rest = make(map[string]bool, len(p.Rest))
-		for _, id := range p.Rest {
-			rest[id] = true
-		}
+		items = r.restOf(page, items)
 	}
 	allowed := portion(p)
 	for _, item := range items {
 		switch {
-		case item.ID == "" && rest == nil:
+		case item.ID == "":
 			r.parkRaw(page, item)
-		case item.ID == "" || (rest != nil && !rest[item.ID]):
 		case allowed == 0:
 			r.ends[page].Rest = append(r.ends[page].Rest, item.ID)
 		default:
@@ -142,6 +137,33 @@ func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*c
 			r.add(newest, c)
 		}
 	}
+}
+
+// restOf picks what is left to do of a page: the newest version of each record its rest names. One that it names several times
+// is still to be counted as often; what was counted before is not counted again.
+func (r *round) restOf(page int, items []acme.Item) []acme.Item {
+	left := map[string]int{}
+	for _, id := range r.pages[page].Rest {
+		left[id]++
+	}
+	at := map[string]int{}
+	var rest []acme.Item
+	for _, item := range items {
+		if item.ID == "" || left[item.ID] == 0 {
+			continue
+		}
+		i, twice := at[item.ID]
+		if !twice {
+			at[item.ID] = len(rest)
+			rest = append(rest, item)
+			for range left[item.ID] - 1 {
+				r.count(page, superseded)
+			}
+		} else if item.Version >= rest[i].Version {
+			rest[i] = item
+		}
+	}
+	return rest
 }
 
 func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {

@@ -49,6 +49,9 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 		return err
 	}
 	next := advance(p, answer)
+	if !next.Walking {
+		next.Restarts = 0
+	}
 	if !next.Walking && next.PollAfter == 0 {
 		if next.PollAfter, err = l.pollInterval(ctx, p, answer); err != nil {
 			return err
@@ -103,9 +106,9 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 			}
 			continue
 		}
-		if next.WatermarkAt == nil || item.UpdatedAt.After(*next.WatermarkAt) {
-			at := item.UpdatedAt
-			next.WatermarkAt, next.WatermarkID = &at, item.ID
+		// To the microsecond, as Postgres keeps it: a finer time would look like progress at each walk over the same records.
+		if at := item.UpdatedAt.Truncate(time.Microsecond); next.WatermarkAt == nil || at.After(*next.WatermarkAt) {
+			next.WatermarkAt, next.WatermarkID, next.Restarts = &at, item.ID, 0
 		}
 	}
 	if next.Walking && unsettled > 0 {
@@ -188,25 +191,23 @@ func (l *fetchLane) pageFailed(ctx context.Context, p acmesync.Position, err err
 	return err
 }
 
-// restartAtWatermark lets go of a refused cursor. A cursor that is refused again and again without the watermark moving
-// would restart for ever: then the stream is held like any other fault, and tried again later.
+// restartAtWatermark lets go of a refused cursor. What lies before the watermark is not read again, so a cursor that expires
+// again and again still ends a walk. Where the watermark does not move any more, the walk would go round for ever: it begins
+// again more and more seldom, and is seen as held.
 func (l *fetchLane) restartAtWatermark(ctx context.Context, p acmesync.Position, err error) error {
 	if !p.Walking || p.Cursor == "" {
 		return err
 	}
 	p.Cursor, p.Walking, p.PollAfter = "", false, 0
-	p.PageFailures++
-	if p.PageFailures > maxRestarts {
-		p.PageFailures = 0
-		if saveErr := l.Inbox.SavePosition(ctx, l.fence, p); saveErr != nil {
-			return saveErr
-		}
-		return err
+	p.Restarts++
+	if saveErr := l.Inbox.SavePosition(ctx, l.fence, p); saveErr != nil || p.Restarts <= maxRestarts {
+		return saveErr
 	}
-	return l.Inbox.SavePosition(ctx, l.fence, p)
+	l.log.Warn("a walk goes round", "stream", p.Stream, "restarts", p.Restarts, "error", err)
+	return l.hold(ctx, p.Stream, sortFailure(err), acmesync.Again(p.Restarts-maxRestarts))
 }
 
-// maxRestarts is how often a walk begins again at the watermark before it is held for a while.
+// maxRestarts is how often a walk begins again at once at a watermark that does not move.
 const maxRestarts = 5
 
 // healthy asks whether Acme answers something else: then it is the record, not Acme.

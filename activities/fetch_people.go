@@ -12,20 +12,33 @@ import (
 // batchSize is how many ids Acme takes in one batch get.
 const batchSize = 200
 
-// contactsOf reads the contacts that records name and nobody has read yet: they are committed with the page.
+// contactsOf reads the people that nobody has read yet and that go with what was read: the contacts that appointments name, and
+// whoever has taken a contact over. They are committed with the page.
 func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, items []acme.Item) ([]acmesync.Person, error) {
-	if stream != acmesync.Appointments {
-		return nil, nil // a touch-point counts without its contact
-	}
 	seen := map[string]bool{}
 	var ids []string
-	for _, item := range items {
-		for _, id := range item.ContactIDs {
-			if !seen[id] {
-				seen[id] = true
-				ids = append(ids, id)
+	name := func(id string) {
+		if id != "" && !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	switch stream {
+	case acmesync.Appointments:
+		for _, item := range items {
+			for _, id := range item.ContactIDs {
+				name(id)
 			}
 		}
+	case acmesync.Contacts:
+		for _, item := range items {
+			seen[item.ID] = true
+		}
+		for _, p := range l.peopleOf(items) {
+			name(p.MergedInto)
+		}
+	default: // a touch-point counts without its contact
+		return nil, nil
 	}
 	var people []acmesync.Person
 	for depth := 0; len(ids) > 0 && depth < maxMergeDepth; depth++ {
@@ -40,10 +53,7 @@ func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, item
 		people = append(people, found...)
 		ids = ids[:0:0]
 		for _, p := range found {
-			if p.MergedInto != "" && !seen[p.MergedInto] {
-				seen[p.MergedInto] = true
-				ids = append(ids, p.MergedInto)
-			}
+			name(p.MergedInto)
 		}
 	}
 	return people, nil

@@ -37,27 +37,8 @@ type world struct {
 	key       string // of the Acme account
 	token     string // of the app's workspace
 	workspace string
-	clock     *clock
 	alerts    *alerts
 	hooks     int
-}
-
-// clock is Acme's; it runs with the machine's, shifted.
-type clock struct {
-	mu    sync.Mutex
-	shift time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.shift)
-}
-
-func (c *clock) set(shift time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.shift = shift
 }
 
 type alerts struct {
@@ -87,11 +68,11 @@ func (doorbell) RunningTenants(context.Context) (int64, error)                 {
 // newWorld makes an empty account, an empty workspace and a tenant that is about to start.
 func newWorld(t *testing.T, c acmesync.Config) *world {
 	t.Helper()
-	w := &world{Database: dbtest.New(t), clock: &clock{}, alerts: &alerts{}}
+	w := &world{Database: dbtest.New(t), alerts: &alerts{}}
 	b := business.All()[2]
 	b.Contacts, b.Appointments, b.Touchpoints = 0, 0, 0
 	w.workspace = b.ID
-	acmeSide, err := crm.Open(crm.Config{DataDir: t.TempDir(), Seed: 1, Businesses: []business.Business{b}, Now: w.clock.now})
+	acmeSide, err := crm.Open(crm.Config{DataDir: t.TempDir(), Seed: 1, Businesses: []business.Business{b}})
 	require.NoError(t, err)
 	appSide, err := calendar.Open(calendar.Config{DataDir: t.TempDir(), Seed: 1})
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"acmesync"
 
@@ -66,7 +67,7 @@ var rules = map[acmesync.CommandName]rule{
 			acmesync.Queued},
 		refusal: "it is not running",
 		set:     `state = 'stopped'`,
-		then:    leaveSubscription,
+		then:    stop,
 	},
 }
 
@@ -146,6 +147,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 		`DELETE FROM positions WHERE tenant = $1 AND stream <> 'contacts'`,
 		`DELETE FROM holds WHERE tenant = $1`,
 		`DELETE FROM refusals WHERE tenant = $1`,
+		`UPDATE ledger SET hash = '` + zeroHash + `' WHERE tenant = $1 AND state = 'parked'`,
 		`DELETE FROM cleanups WHERE tenant = $1 AND kind = 'remove_events'`,
 		`INSERT INTO positions (tenant, connection, stream, generation, backfilled_at, watermark_at)
 			SELECT t.tenant, c.connection, s.stream, t.generation,
@@ -179,6 +181,21 @@ func endGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c
 			INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, $2, 'remove_events', 'all') ON CONFLICT DO NOTHING`,
 			tenant, acmesync.MainConnection); err != nil {
 			return fmt.Errorf("ask for events to be removed: %w", err)
+		}
+	}
+	return stop(ctx, tx, tenant, c)
+}
+
+// stop leaves nothing behind that waits for somebody: nobody would carry a decision about parked records out any more. Their
+// reviews resolve, and the next activation tries the records again.
+func stop(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync.Command) error {
+	for _, q := range []string{
+		`SELECT 1 FROM reviews WHERE tenant = $1 ORDER BY fingerprint FOR UPDATE`,
+		`UPDATE parked SET closed_at = now(), closed_how = 'ended', closed_by = $2, reason = $3 WHERE tenant = $1 AND closed_at IS NULL`,
+	} {
+		args := []any{tenant, c.Actor, c.Reason}
+		if _, err := tx.ExecContext(ctx, q, args[:strings.Count(q, "$")]...); err != nil {
+			return fmt.Errorf("close what is parked: %w", err)
 		}
 	}
 	return leaveSubscription(ctx, tx, tenant, c)
@@ -219,7 +236,7 @@ func makeDue(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmes
 func walkAgain(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE positions SET cursor = '', walking = false, watermark_at = NULL, watermark_id = '', backfilled_at = NULL, due_at = now(),
-			page_limit = 0, page_failures = 0
+			page_limit = 0, page_failures = 0, restarts = 0
 		WHERE tenant = $1 AND stream <> 'contacts'`, tenant); err != nil {
 		return fmt.Errorf("go back to the beginning: %w", err)
 	}

@@ -70,6 +70,11 @@ func (db *DB) decide(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 			UPDATE reviews SET state = 'compensating', state_since = now() WHERE tenant = $1 AND fingerprint = $2`, tenant, fingerprint); err != nil {
 			return 0, err
 		}
+		if _, err := tx.ExecContext(ctx, `
+			UPDATE parked SET discarding = true WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL AND acme_id = ANY ($3)`,
+			tenant, fingerprint, pq.Array(ids)); err != nil {
+			return 0, err
+		}
 	}
 	return n, auditTx(ctx, tx, tenant, d.Actor, "review_"+string(d.Action), fingerprint, d.Reason)
 }
@@ -132,7 +137,8 @@ func rereadRanges(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, st
 	return records, nil
 }
 
-// SettleReview resolves a review that has no open records left and answers it as it is then. It locks the review's row as
+// SettleReview resolves a review that has no open records left, opens one again whose discard has been carried out while others
+// stay, and answers it as it is then. It locks the review's row as
 // parking does, so a record parked at the same moment either keeps it open or opens it again.
 func (db *DB) SettleReview(ctx context.Context, tenant acmesync.TenantID, fingerprint string) (acmesync.Review, error) {
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
@@ -140,10 +146,14 @@ func (db *DB) SettleReview(ctx context.Context, tenant acmesync.TenantID, finger
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			UPDATE reviews r SET noticed_at = now(),
-				state = CASE WHEN open.n = 0 THEN 'resolved' WHEN r.state = 'resolved' THEN 'reopened' ELSE r.state END,
-				state_since = CASE WHEN (open.n = 0) <> (r.state = 'resolved') THEN now() ELSE r.state_since END
-			FROM (SELECT count(*) AS n FROM parked WHERE tenant = $1 AND fingerprint = $2 AND closed_at IS NULL) open
+			UPDATE reviews r SET noticed_at = now(), state = next.state,
+				state_since = CASE WHEN next.state <> r.state THEN now() ELSE r.state_since END
+			FROM (
+				SELECT CASE WHEN count(p.acme_id) = 0 THEN 'resolved' WHEN before.state = 'resolved' THEN 'reopened'
+					WHEN before.state = 'compensating' AND NOT coalesce(bool_or(p.discarding), false) THEN 'open' ELSE before.state END AS state
+				FROM reviews before LEFT JOIN parked p ON p.tenant = before.tenant AND p.fingerprint = before.fingerprint AND p.closed_at IS NULL
+				WHERE before.tenant = $1 AND before.fingerprint = $2 GROUP BY before.state
+			) next
 			WHERE r.tenant = $1 AND r.fingerprint = $2`, tenant, fingerprint)
 		return err
 	})
@@ -163,6 +173,20 @@ func (db *DB) UnnoticedReviews(ctx context.Context, tenant acmesync.TenantID) ([
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find unnoticed reviews of %s: %w", tenant, err)
+	}
+	return fingerprints, nil
+}
+
+// EndedReviews lists reviews that are not resolved though they have no open record: their tenant has ended.
+func (db *DB) EndedReviews(ctx context.Context, tenant acmesync.TenantID) ([]string, error) {
+	var fingerprints []string
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &fingerprints, `
+			SELECT fingerprint FROM reviews r WHERE tenant = $1 AND state <> 'resolved'
+				AND NOT EXISTS (SELECT 1 FROM parked p WHERE p.tenant = r.tenant AND p.fingerprint = r.fingerprint AND p.closed_at IS NULL)`, tenant)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find ended reviews of %s: %w", tenant, err)
 	}
 	return fingerprints, nil
 }

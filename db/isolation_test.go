@@ -183,7 +183,8 @@ var intrusions = map[string]intrusion{
 	"Records": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Records(ctx, v.id, db.RecordFilter{Stream: acmesync.Appointments, Limit: 10})
 	},
-	"Refusals": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Refusals(ctx, v.deliver) },
+	"EndedReviews": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.EndedReviews(ctx, v.id) },
+	"Refusals":     func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Refusals(ctx, v.deliver) },
 	"Release": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Release(ctx, v.fetch, acmesync.DependsOnAcme, "")
 	},
@@ -346,6 +347,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		exec(t, d, `UPDATE positions SET backfilled_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE cells SET sent = changed WHERE tenant = $1`, v.id)
+	case "EndedReviews":
+		exec(t, d, `UPDATE parked SET closed_at = now() WHERE tenant = $1`, v.id)
 	case "ClaimPages":
 		require.NoError(t, d.ReleasePages(ctx, v.deliver, v.pages))
 	}

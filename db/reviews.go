@@ -63,7 +63,7 @@ func (db *DB) park(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, records [
 		ON CONFLICT (tenant, connection, stream, acme_id) DO UPDATE SET fingerprint = excluded.fingerprint, code = excluded.code,
 			field = excluded.field, message = excluded.message, version = excluded.version, body_id = excluded.body_id,
 			body = excluded.body, key_id = excluded.key_id, tries = p.tries + 1, parked_at = now(),
-			closed_at = NULL, closed_how = '', closed_by = '', reason = ''
+			closed_at = NULL, closed_how = '', closed_by = '', reason = '', discarding = false
 		WHERE NOT (p.acme_id LIKE 'raw:%' AND p.closed_how = 'discarded')`, // the very same bytes, given up by a person
 		f.Tenant, f.Connection, pq.Array(streams), pq.Array(ids), pq.Array(fingerprints), pq.Array(codes), pq.Array(fields),
 		pq.Array(messages), pq.Array(versions), pq.Array(bodyIDs), pq.ByteaArray(bodies), pq.Array(keyIDs)); err != nil {

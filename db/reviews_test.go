@@ -312,6 +312,38 @@ func TestDecide(t *testing.T) {
 		closed(t, d, f, "discarded", "1")
 		require.Equal(t, acmesync.ReviewResolved, settle(t, d, "discard", endMissing).State)
 	})
+	t.Run("a discard of some leaves a review open for the others once it is carried out", func(t *testing.T) {
+		f := fresh(t, "part", "1", "2")
+		_, err := decide("part", acmesync.Decision{ID: "d1", Action: acmesync.OrderDiscard, IDs: []string{"1"}})
+		require.NoError(t, err)
+		require.Equal(t, acmesync.ReviewCompensating, settle(t, d, "part", endMissing).State)
+		closed(t, d, f, "discarded", "1")
+		require.Equal(t, acmesync.ReviewOpen, settle(t, d, "part", endMissing).State)
+		_, err = decide("part", acmesync.Decision{ID: "d2", Action: acmesync.OrderDiscard})
+		require.NoError(t, err)
+		park(t, d, f, endMissingOf("2")...) // it could not be taken back: it is parked again
+		require.Equal(t, acmesync.ReviewOpen, settle(t, d, "part", endMissing).State)
+	})
+	for _, command := range []acmesync.CommandName{acmesync.Deactivate, acmesync.Stop} {
+		t.Run(fmt.Sprintf("%s closes what is parked, its review resolves, and the next activation tries it again", command), func(t *testing.T) {
+			id := acmesync.TenantID("end-" + string(command))
+			f := fresh(t, id, "1")
+			bad := entry(acmesync.Appointments, "1", acmesync.Parked, acmesync.EndMissing)
+			require.NoError(t, d.CommitDelivered(ctx, f, acmesync.Delivered{Entries: []acmesync.LedgerEntry{bad}}))
+			apply(t, d, id, command)
+			ended, err := d.EndedReviews(ctx, id)
+			require.NoError(t, err)
+			require.Equal(t, []string{endMissing}, ended)
+			require.Equal(t, acmesync.ReviewResolved, settle(t, d, id, endMissing).State)
+			apply(t, d, id, acmesync.Activate)
+			f = begin(t, d, id, acmesync.Deliver)
+			now, err := d.Ledger(ctx, f, acmesync.Appointments, []string{"1"})
+			require.NoError(t, err)
+			require.NotEqual(t, bad.Hash, now["1"].Hash, "whatever the record says, it is mapped again")
+			park(t, d, f, endMissingOf("1")...)
+			require.Equal(t, acmesync.ReviewReopened, review(t, d, id, endMissing).State)
+		})
+	}
 	t.Run("a decision about nothing that is open is a conflict, and its id can be used again", func(t *testing.T) {
 		f := fresh(t, "nothing", "1")
 		closed(t, d, f, "retried", "1")

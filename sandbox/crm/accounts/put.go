@@ -9,7 +9,8 @@ import (
 )
 
 // Put lays the given fields over a record, or makes it if there is none, without checking anything:
-// how a spoiled record comes into a CRM. Version, updated_at and the id stay Acme's.
+// how a spoiled record comes into a CRM. Version and id stay Acme's, and updated_at where it is not given: a clock that was
+// wrong leaves records of any time.
 func (a *Account) Put(resource acme.Resource, id string, fields []byte, by Request) (Written, error) {
 	return a.write(func(now time.Time) (Written, int64, error) {
 		old, version, found := a.reader(resource).find(id, now)
@@ -18,7 +19,14 @@ func (a *Account) Put(resource acme.Resource, id string, fields []byte, by Reque
 			event = "created"
 			old = fmt.Appendf(nil, `{"contact_ids":[],"emails":[],"phones":[],"status":"scheduled","subject":"","created_at":%q,"logged_at":%[1]q}`, now.Format(time.RFC3339Nano))
 		}
-		merged, err := overlay(old, fields, map[string]any{"id": id, "version": version + 1, "updated_at": now})
+		fixed := map[string]any{"id": id, "version": version + 1}
+		var given struct {
+			UpdatedAt *time.Time `json:"updated_at"`
+		}
+		if err := json.Unmarshal(fields, &given); err != nil || given.UpdatedAt == nil {
+			fixed["updated_at"] = now
+		}
+		merged, err := overlay(old, fields, fixed)
 		if err != nil {
 			return Written{}, 0, invalid([]FieldError{{"body", "malformed"}})
 		}
