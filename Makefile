@@ -74,6 +74,11 @@ replay:
 histories: build-dev deps-postgres ## Record workflow histories for the replay tests; run it at a deployed commit, never on a branch under test
 	dev/bin/dev exec --temporal -- $(GO) test -count=1 ./workflows -run TestRecordHistories -record
 
+.PHONY: interop
+interop: ## Expand series by another implementation (Node, ical.js), write its results and compare; needs npm, tests do not
+	cd mapping/interop && npm ci --no-audit --no-fund && npm run --silent generate
+	$(GO) test -count=1 -run 'TestInterop' ./mapping
+
 .PHONY: bench
 bench: build deps-postgres ## Benchmarks against a bare loop and a plain poller
 	dev/bin/dev exec --temporal -- $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
