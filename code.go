@@ -11,6 +11,8 @@ const (
 	InternalNotCounted Code = "internal_not_counted" // a call or mail among colleagues
 	BouncedNotCounted  Code = "bounced_not_counted"  // a mail that never arrived
 	Discarded          Code = "discarded"            // by a person, in a review
+	DeletedInApp       Code = "deleted_in_app"       // people have deleted its event, and the appointment stays
+	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series; it does not travel
 
 	TooOld              Code = "too_old"               // over before the history the tenant wants began
 	BeyondHorizon       Code = "beyond_horizon"        // too far ahead; looked at again when it comes near
@@ -45,6 +47,10 @@ const (
 	TooLarge            Code = "too_large"            // over 1 MB
 	InternalDefect      Code = "defect"               // our own fault
 	StreamBlocked       Code = "stream_blocked"       // too much of a slice failed alike
+	AcmeRejected        Code = "acme_rejected"        // Acme refused what people have changed in the app
+	DuplicateInAcme     Code = "duplicate_in_acme"    // an event made in the app doubles an appointment of Acme's
+	ConflictUndecided   Code = "conflict"             // both sides have changed a field that is left to a person
+	FlipLoop            Code = "flip_loop"            // both sides keep changing it back
 )
 
 // How an envelope can end other than done.
@@ -52,6 +58,8 @@ const (
 	EndedDeactivated Code = "deactivated"    // the tenant was deactivated first
 	EndedGeneration  Code = "old_generation" // it belongs to an earlier activation
 	EndedUnknown     Code = "unknown_object" // names nothing this product syncs
+	EndedEcho        Code = "echo"           // a change of our own, told back
+	EndedOneWay      Code = "one_way"        // a change in the app of a tenant whose records come from Acme alone
 	EndedGone        Code = "gone"           // Acme has no such record
 	EndedStreamOff   Code = "stream_off"     // the tenant has switched its stream off
 )

@@ -10,6 +10,7 @@ type Delivered struct {
 	Closed  []ClosedRecord
 	Links   []Link
 	Facts   []Fact
+	TwoWay  TwoWay       // of tenants that sync both ways
 	NoFacts []string     // touch-points that do not count any more, or never did
 	Refused []Refusal    // what the app could not take now
 	Settled []Key        // what it had not, and now has, or what is parked now

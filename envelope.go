@@ -82,6 +82,7 @@ const (
 	OrderRetry   OrderAction = "retry"   // deliver parked records again
 	OrderDiscard OrderAction = "discard" // give parked records up: undo, then skip
 	OrderGone    OrderAction = "gone"    // Acme does not have the records any more: remove, keep a tombstone
+	OrderMerge   OrderAction = "merge"   // the app's events with these ids have changed; the stream is AppEvents
 	OrderPark    OrderAction = "park"    // Acme cannot answer for the records
 )
 

@@ -87,6 +87,9 @@ type WhenRules struct {
 	Completed Fate `json:"completed,omitempty"` // default: mark
 	NoShow    Fate `json:"no_show,omitempty"`   // default: mark
 	Deleted   Fate `json:"deleted,omitempty"`   // default: remove
+	// DeletedInApp is what becomes of the appointment when people delete its event in the app, both ways only. Default: remove,
+	// which Acme undoes within 30 days; mark: it is canceled; keep: it stays, and its event is gone.
+	DeletedInApp Fate `json:"deleted_in_app,omitempty"`
 }
 
 // Fate is one of the ends of an event.

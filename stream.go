@@ -10,6 +10,9 @@ const (
 	Touchpoints  Stream = "touchpoints"
 	Contacts     Stream = "contacts" // kept as people; has no ledger
 	Users        Stream = "users"    // kept as people; has no ledger
+	// AppEvents are changes that people make in the app, of tenants that sync both ways; their id is the app's. Only events
+	// that were made there have a ledger row in it: it says what became of them in Acme.
+	AppEvents Stream = "app_events"
 )
 
 // Recorded lists the streams whose records have a row in the ledger and in the balance.

@@ -62,15 +62,16 @@ type Tenant struct {
 
 // Connection is where a tenant's Acme account and its side of the app are found.
 type Connection struct {
-	Tenant         TenantID
-	ID             ConnectionID
-	AcmeURL        string
-	AppURL         string
-	LimitOwner     string // whose rate limit its calls count against
-	HookEndpoint   string // 128 random bits, in the webhook URL
-	SubscriptionID string // Acme's; empty: none
-	Region         string // default for phone numbers, ISO 3166-1 alpha-2
-	TimeZone       string // of the account, IANA
+	Tenant            TenantID
+	ID                ConnectionID
+	AcmeURL           string
+	AppURL            string
+	LimitOwner        string // whose rate limit its calls count against
+	HookEndpoint      string // 128 random bits, in the webhook URL
+	SubscriptionID    string // Acme's; empty: none
+	AppSubscriptionID string // the app's; empty: none
+	Region            string // default for phone numbers, ISO 3166-1 alpha-2
+	TimeZone          string // of the account, IANA
 }
 
 // Credentials are the secrets of a connection; they live in the vault and in memory only.

@@ -25,6 +25,7 @@ type Activities struct {
 	Reviews  Reviews
 	Cleanups Cleanups
 	Fleet    Fleet
+	TwoWay   TwoWay
 	Doorbell Doorbell
 	Alerts   Alerts
 
@@ -131,6 +132,17 @@ type Cleanups interface {
 	CommitRemoved(ctx context.Context, f acmesync.Fence, entries []acmesync.LedgerEntry) error
 	WrittenInstances(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Instance, error)
 	CommitRemovedInstances(ctx context.Context, f acmesync.Fence, gone []acmesync.Instance) error
+}
+
+// TwoWay is what syncing appointments both ways has to remember.
+type TwoWay interface {
+	Agreed(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Agreed, error)
+	Intents(ctx context.Context, f acmesync.Fence) ([]acmesync.Intent, error)
+	CommitTwoWay(ctx context.Context, f acmesync.Fence, b acmesync.TwoWay) error
+	ContactsByEmail(ctx context.Context, f acmesync.Fence, emails []string) (map[string]string, error)
+	AppSubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
+	CommitAppSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
+	LeaveApp(ctx context.Context, f acmesync.Fence) error
 }
 
 // Fleet sees all tenants, without bodies.

@@ -70,6 +70,9 @@ func (a *Activities) cleanUp(ctx context.Context, out *outside, t acmesync.Tenan
 	if c.Kind == "unsubscribe" {
 		return out.acme.Unsubscribe(ctx, c.Target)
 	}
+	if c.Kind == "unsubscribe_app" {
+		return out.app.Unsubscribe(ctx, c.Target)
+	}
 	return a.removeAll(ctx, out, t)
 }
 

@@ -17,7 +17,7 @@ import (
 func (a *Activities) Deliver(ctx context.Context, in LaneInput) (LaneResult, error) {
 	return a.run(ctx, in.Tenant, acmesync.Deliver, func(at *attempt) (lane, error) {
 		rules, err := a.rulesOf(at.tenant, at.connection)
-		return &deliverLane{attempt: at, rules: rules}, err
+		return &deliverLane{attempt: at, rules: rules, budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner}}, err
 	})
 }
 
@@ -25,6 +25,7 @@ func (a *Activities) Deliver(ctx context.Context, in LaneInput) (LaneResult, err
 type deliverLane struct {
 	*attempt
 	rules    *mapping.Rules
+	budget   budget            // of requests to Acme
 	priority acmesync.Priority // of the last claim: what the next one waits for its turn as
 	writes   int64             // counts this attempt's requests to the app: the low part of revisions
 	staff    mapping.Staff

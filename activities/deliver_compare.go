@@ -26,6 +26,7 @@ func (r *round) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.hashes = hashes
 	for _, c := range r.candidates {
 		if c.given {
 			continue

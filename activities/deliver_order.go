@@ -25,9 +25,14 @@ func (r *round) openOrder(ctx context.Context, page int, newest map[acmesync.Key
 	if r.pages[page].Rest != nil {
 		o.IDs = r.pages[page].Rest
 	}
+	if o.Action == acmesync.OrderRetry && o.Stream == acmesync.AppEvents {
+		return r.appNews(ctx, page, o, newest) // there is no body of it: the app is asked
+	}
 	switch o.Action {
 	case acmesync.OrderRetry:
 		return r.retry(ctx, page, o, newest)
+	case acmesync.OrderMerge:
+		return r.appNews(ctx, page, o, newest)
 	case acmesync.OrderDiscard:
 		return r.discard(ctx, page, o, newest)
 	case acmesync.OrderGone:
@@ -137,7 +142,7 @@ func (r *round) parkNamed(ctx context.Context, page int, o acmesync.Order, newes
 // round works on already is left to the next one: one key is committed once.
 func (r *round) order(newest map[acmesync.Key]*candidate, c *candidate, remove bool) {
 	if _, twice := newest[c.key]; twice {
-		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.named())
 		return
 	}
 	newest[c.key] = c

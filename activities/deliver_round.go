@@ -29,6 +29,12 @@ type candidate struct {
 	given  bool           // an order says what it comes to: nothing is compared or mapped
 	opened bool           // an attempt that did not commit has had it: it may have been written
 
+	appID string                // of an event that people have changed in the app: how its order names it
+	both  *sides                // both ways: what is known beside Acme's record
+	fate  acmesync.Fate         // both ways: what becomes of Acme's record; empty: nothing, or fields of it
+	patch acme.AppointmentPatch // both ways: what Acme is asked to change
+	held  bool                  // both ways: nothing more is done about it in this pass
+
 	refused bool // the app answered that it cannot take it now
 	alone   bool // it was the only one of that request
 
@@ -56,6 +62,11 @@ type round struct {
 	contactsAs map[string]string       // their hashes
 	commit     acmesync.Delivered
 
+	hashes   map[string]string // of the people behind contacts, as compared
+	births0  []*birth          // events made in the app that this round brings
+	acmeDown bool              // Acme does not take writes in this round
+	late     error             // the app's failure while orders were opened
+
 	took        int   // records the app has taken in this round
 	putOff      []int // by page: how many of its rest the app could not take now
 	called      bool  // the app has answered something in this round
@@ -76,7 +87,9 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 			return nil, err
 		}
 	}
-	failed = r.write(ctx)
+	if failed = r.late; failed == nil {
+		failed = r.write(ctx)
+	}
 	if failed != nil && sortFailure(failed).verdict() == repeat {
 		return nil, failed
 	}
@@ -180,7 +193,7 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 	}
 	if before.item.Version < c.item.Version || (before.item.Version == c.item.Version && c.way == acmesync.ByHint) {
 		r.count(before.page, superseded)
-		before.item, before.way, before.page = c.item, c.way, c.page
+		before.item, before.way, before.page, before.appID = c.item, c.way, c.page, c.appID
 		before.ask(c)
 		return
 	}

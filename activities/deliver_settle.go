@@ -38,7 +38,7 @@ func (r *round) settle(ctx context.Context) error {
 
 func (r *round) settleOne(c *candidate) {
 	if c.ends == unsettled {
-		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.key.AcmeID)
+		r.ends[c.page].Rest = append(r.ends[c.page].Rest, c.named())
 		if c.later {
 			r.putOff[c.page]++
 		}
@@ -72,6 +72,14 @@ func (r *round) settleOne(c *candidate) {
 	if !c.endsAt.IsZero() {
 		r.link(c)
 	}
+}
+
+// named is how a candidate's envelope names it.
+func (c *candidate) named() string {
+	if c.appID != "" {
+		return c.appID
+	}
+	return c.key.AcmeID
 }
 
 // link remembers which contacts an event names, and what they were when it was mapped.

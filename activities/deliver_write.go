@@ -18,10 +18,13 @@ const writeSize = 500
 // write brings a round's events to the app. It answers the failure that stopped it, if any: candidates that were not
 // reached stay unsettled.
 func (r *round) write(ctx context.Context) error {
+	if err := r.mergeBoth(ctx); err != nil {
+		return err
+	}
 	var upserts, removals []*candidate
 	for _, c := range r.candidates {
 		switch {
-		case c.ends != unsettled:
+		case c.ends != unsettled, c.both != nil, c.key.Stream == acmesync.AppEvents:
 		case c.event != nil:
 			upserts = append(upserts, c)
 		case c.remove:

@@ -26,6 +26,7 @@ type fetchLane struct {
 	failedAlone int
 	full        bool      // the inbox has reached its bound; reading goes on at half of it
 	prepared    time.Time // when what every read depends on was seen to
+	left        bool      // the app's changes are not listened to any more
 	rangAt      time.Time // when it was last looked whether something waits for delivery
 	noneDue     time.Time // when it was last seen that no stream is due
 	walks       map[acmesync.Stream]*acme.Walk
@@ -110,6 +111,9 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 	if err := l.subscribe(ctx); err != nil {
 		return err
 	}
+	if err := l.listen(ctx); err != nil {
+		return err
+	}
 	stale, _, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
 	if err != nil || !stale {
 		return err
@@ -174,6 +178,9 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 		full, err := l.inboxFull(ctx)
 		if err != nil || full {
 			return false, err
+		}
+		if p.Stream == acmesync.AppEvents {
+			return true, l.appChanges(ctx, p)
 		}
 		return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
 	}

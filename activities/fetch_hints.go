@@ -28,6 +28,12 @@ func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 		byStream[h.Key.Stream] = append(byStream[h.Key.Stream], h)
 	}
 	for stream, named := range byStream {
+		if stream == acmesync.AppEvents {
+			if err := l.appHints(ctx, named); err != nil {
+				return busy, err
+			}
+			continue
+		}
 		if err := l.readHints(ctx, stream, named); err != nil {
 			return busy, err
 		}

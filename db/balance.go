@@ -55,6 +55,9 @@ func countStates(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, bal
 			return fmt.Errorf("count the ledger: %w", err)
 		}
 		b := balances[stream]
+		if b == nil {
+			continue // events made in the app: they are balanced as the appointments they become
+		}
 		switch state {
 		case acmesync.InStep:
 			b.InStep += n

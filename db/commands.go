@@ -201,16 +201,19 @@ func stop(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync
 	return leaveSubscription(ctx, tx, tenant, c)
 }
 
-// leaveSubscription asks for Acme's subscription to be removed: by the workflow as it stops, else by the sweep.
+// leaveSubscription asks for the subscriptions at Acme and the app to be removed: by the workflow as it stops, else by the sweep.
 func leaveSubscription(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
 	if _, err := tx.ExecContext(ctx, `
 		INSERT INTO cleanups (tenant, connection, kind, target)
 		SELECT tenant, connection, 'unsubscribe', subscription_id FROM connections WHERE tenant = $1 AND subscription_id <> ''
+		UNION ALL
+		SELECT tenant, connection, 'unsubscribe_app', app_subscription_id FROM connections WHERE tenant = $1 AND app_subscription_id <> ''
 		ON CONFLICT DO NOTHING`, tenant); err != nil {
 		return fmt.Errorf("ask for the subscription to be removed: %w", err)
 	}
 	if _, err := tx.ExecContext(ctx, `
-		UPDATE connections SET subscription_id = '', subscription_due = NULL WHERE tenant = $1`, tenant); err != nil {
+		UPDATE connections SET subscription_id = '', subscription_due = NULL, app_subscription_id = '', app_subscription_due = NULL
+		WHERE tenant = $1`, tenant); err != nil {
 		return fmt.Errorf("let go of the subscription: %w", err)
 	}
 	return nil
@@ -237,7 +240,7 @@ func walkAgain(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acm
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE positions SET cursor = '', walking = false, watermark_at = NULL, watermark_id = '', backfilled_at = NULL, due_at = now(),
 			page_limit = 0, page_failures = 0, restarts = 0
-		WHERE tenant = $1 AND stream <> 'contacts'`, tenant); err != nil {
+		WHERE tenant = $1 AND stream NOT IN ('contacts', 'app_events')`, tenant); err != nil {
 		return fmt.Errorf("go back to the beginning: %w", err)
 	}
 	return nil

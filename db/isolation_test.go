@@ -36,7 +36,30 @@ func wrote(err error) (any, error) { return nil, err }
 
 // intrusions are all methods that work for one tenant.
 var intrusions = map[string]intrusion{
-	"Alive": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.Alive(ctx, v.deliver)) },
+	"Agreed": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Agreed(ctx, v.deliver, []string{"canary-in-step"})
+	},
+	"AppHookSecrets": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.AppHookSecrets(ctx, v.id) },
+	"AppSubscriptionDue": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		id, _, err := d.AppSubscriptionDue(ctx, v.fetch)
+		return id, err
+	},
+	"CommitAppSubscription": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitAppSubscription(ctx, v.fetch, "sub_intruder", "whsec_intruder", time.Hour))
+	},
+	"CommitTwoWay": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitTwoWay(ctx, v.deliver, acmesync.TwoWay{
+			Agreed:    []acmesync.Agreed{{AcmeID: "canary-in-step", Body: []byte("intruder")}},
+			Intents:   []acmesync.Intent{{Operation: "canary-operation", Done: true}},
+			Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "intruder"}},
+		}))
+	},
+	"ContactsByEmail": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.ContactsByEmail(ctx, v.deliver, []string{"canary-contact@example.test"})
+	},
+	"Intents":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Intents(ctx, v.deliver) },
+	"LeaveApp": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.LeaveApp(ctx, v.fetch)) },
+	"Alive":    func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.Alive(ctx, v.deliver)) },
 	"Apply": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Apply(ctx, v.id, acmesync.Command{ID: "intruder", Name: acmesync.Deactivate, Actor: "intruder", RemoveEvents: true})
 	},
@@ -331,6 +354,12 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	require.NoError(t, d.Hold(ctx, v.fetch, acmesync.Hold{Dependency: acmesync.DependsOnAcme, Stream: acmesync.Contacts, Kind: acmesync.Unavailable, Reason: "canary"}, time.Hour))
 	_, err = d.Mark(ctx, []acmesync.TenantID{v.id}, acmesync.Deliver)
 	require.NoError(t, err)
+	require.NoError(t, d.CommitAppSubscription(ctx, v.fetch, "canary-app-subscription", "whsec_canary_app", time.Hour))
+	require.NoError(t, d.CommitTwoWay(ctx, v.deliver, acmesync.TwoWay{
+		Agreed:    []acmesync.Agreed{{AcmeID: "canary-in-step", AcmeVersion: 1, AppVersion: 1, Body: []byte("canary")}},
+		Intents:   []acmesync.Intent{{Operation: "canary-operation", AppID: "canary-app-id", Body: []byte("canary")}},
+		Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "canary"}},
+	}))
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
 	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)

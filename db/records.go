@@ -27,6 +27,8 @@ type RecordStory struct {
 	Updated    *time.Time     `json:"updated_at,omitempty"`
 	Parked     *ParkedStory   `json:"parked,omitempty"`
 	Arrivals   []ArrivalStory `json:"arrivals"`
+	// Overruled are values of either side that lost a conflict, newest first.
+	Overruled []acmesync.Overruled `json:"overruled,omitempty"`
 }
 
 // ParkedStory is how a record was parked, and what came of it.
@@ -58,7 +60,7 @@ const maxArrivalsShown = 100
 // Record tells a record's story; ErrNotFound if nothing of that id ever arrived.
 func (db *DB) Record(ctx context.Context, tenant acmesync.TenantID, stream acmesync.Stream, acmeID string) (RecordStory, error) {
 	story := RecordStory{Stream: stream, AcmeID: acmeID, Arrivals: []ArrivalStory{}}
-	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+	err := db.inSealing(ctx, tenant, func(tx *sqlx.Tx) error {
 		err := tx.QueryRowContext(ctx, `
 			SELECT state, code, field, version, app_id, updated_at FROM ledger
 			WHERE tenant = $1 AND connection = $2 AND stream = $3 AND acme_id = $4`, tenant, acmesync.MainConnection, stream, acmeID).
@@ -77,6 +79,11 @@ func (db *DB) Record(ctx context.Context, tenant acmesync.TenantID, stream acmes
 		}
 		if len(parked) > 0 {
 			story.Parked = &parked[0]
+		}
+		if stream == acmesync.Appointments {
+			if story.Overruled, err = db.overruled(ctx, tx, tenant, acmeID); err != nil {
+				return err
+			}
 		}
 		return tx.SelectContext(ctx, &story.Arrivals, `
 			SELECT received_at, way, id::text AS envelope, version, ended_at,

@@ -146,9 +146,9 @@ func (db *DB) Connection(ctx context.Context, id acmesync.TenantID) (acmesync.Co
 	c := acmesync.Connection{Tenant: id, ID: acmesync.MainConnection}
 	err := db.in(ctx, id, func(tx *sqlx.Tx) error {
 		return tx.QueryRowContext(ctx, `
-			SELECT acme_url, app_url, limit_owner, hook_endpoint, subscription_id, region, time_zone
+			SELECT acme_url, app_url, limit_owner, hook_endpoint, subscription_id, app_subscription_id, region, time_zone
 			FROM connections WHERE tenant = $1 AND connection = $2`, id, c.ID).
-			Scan(&c.AcmeURL, &c.AppURL, &c.LimitOwner, &c.HookEndpoint, &c.SubscriptionID, &c.Region, &c.TimeZone)
+			Scan(&c.AcmeURL, &c.AppURL, &c.LimitOwner, &c.HookEndpoint, &c.SubscriptionID, &c.AppSubscriptionID, &c.Region, &c.TimeZone)
 	})
 	if err != nil {
 		return c, fmt.Errorf("read the connection of %s: %w", id, notFound(err))

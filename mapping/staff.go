@@ -45,6 +45,17 @@ func (s Staff) AppUser(acmeUserID string) (app.User, bool) {
 	return u, ok
 }
 
+// AcmeUser finds the Acme user of an app user: the way back. Where several match the same one, it is the lowest id.
+func (s Staff) AcmeUser(appUserID string) (string, bool) {
+	lowest := ""
+	for id, u := range s.matched {
+		if u.ID == appUserID && (lowest == "" || id < lowest) {
+			lowest = id
+		}
+	}
+	return lowest, lowest != ""
+}
+
 // Known tells whether the Acme user was in the list at all: an unknown one is a reason to read the list again.
 func (s Staff) Known(acmeUserID string) bool {
 	_, ok := s.known[acmeUserID]

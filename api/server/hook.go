@@ -1,9 +1,18 @@
 package server
 
-import "github.com/gin-gonic/gin"
+import (
+	"acmesync"
 
-// receiveAcmeHook hands a delivery over; it needs no API key but a signature, and answers by itself.
+	"github.com/gin-gonic/gin"
+)
+
+// receiveAcmeHook hands a delivery over; it needs no API key but a signature, and answers by itself. So does receiveAppHook.
 func (s *Server) receiveAcmeHook(c *gin.Context) error {
-	s.Hooks.Receive(c.Writer, c.Request, param(c, "endpoint"), c.GetString(keyRequestID))
+	s.Hooks.Receive(c.Writer, c.Request, acmesync.AcmeSide, param(c, "endpoint"), c.GetString(keyRequestID))
+	return nil
+}
+
+func (s *Server) receiveAppHook(c *gin.Context) error {
+	s.Hooks.Receive(c.Writer, c.Request, acmesync.AppSide, param(c, "endpoint"), c.GetString(keyRequestID))
 	return nil
 }

@@ -52,6 +52,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/reviews/{review}/decisions", keyHolders, s.decideReview},
 
 		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
+		{http.MethodPost, "/hooks/app/{endpoint}", signers, s.receiveAppHook},
 
 		{http.MethodGet, "/livez", anyone, s.live},
 		{http.MethodGet, "/readyz", anyone, s.ready},

@@ -21,6 +21,7 @@ type directory interface {
 	Endpoint(ctx context.Context, endpoint string) (db.Endpoint, error)
 	HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
+	AppHookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 }
 
 const (
@@ -35,10 +36,19 @@ const (
 type endpoint struct {
 	tenant   acmesync.TenantID
 	state    acmesync.TenantState
-	secrets  []string
+	secrets  []string // Acme's
 	profile  *acme.Profile
+	app      []string // the app's
 	readAt   time.Time
 	underWay *atomic.Int64 // deliveries, kept from one reading to the next
+}
+
+// verify believes a delivery of Acme's by the tenant's profile, one of the app's by Standard Webhooks.
+func (e *endpoint) verify(from acmesync.Side, d acme.Delivery) (id string, err error) {
+	if from == acmesync.AppSide {
+		return acme.VerifyWebhook(d.Header, d.Body, e.app, time.Now())
+	}
+	return e.profile.VerifyWebhook(d, e.secrets, time.Now())
 }
 
 // endpoints remembers for a few seconds who is behind an address, and that nobody is.
@@ -114,6 +124,9 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 			return nil, err
 		}
 		if fresh.profile, err = e.readProfile(ctx, who.Tenant); err != nil {
+			return nil, err
+		}
+		if fresh.app, err = e.directory.AppHookSecrets(ctx, who.Tenant); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"acmesync"
 	"acmesync/acme"
+	"acmesync/app"
 	"acmesync/db"
 )
 
@@ -26,6 +27,31 @@ func eventsOf(profile *acme.Profile, body []byte) (events []db.HookEvent, reason
 		one := db.HookEvent{AcmeID: e.ObjectID, Version: e.Version, Body: raw[i]}
 		if one.Stream = streamOf(e.Type); one.Stream == "" {
 			one.Outcome = acmesync.EndedUnknown
+		}
+		events = append(events, one)
+	}
+	if !readable {
+		return events, "unreadable_events"
+	}
+	return events, ""
+}
+
+// changesOf makes hints of the app's proven body. A change of an integration's own is no reason to look: whoever made it knows.
+func changesOf(body []byte) (events []db.HookEvent, reason string) {
+	parsed, raw, err := app.ParseChangeEvents(body)
+	if err != nil {
+		return []db.HookEvent{unreadable(body)}, "unreadable"
+	}
+	readable := false
+	for i, e := range parsed {
+		if e.ID == "" {
+			events = append(events, unreadable(raw[i]))
+			continue
+		}
+		readable = true
+		one := db.HookEvent{Stream: acmesync.AppEvents, AcmeID: e.ID, Version: e.Version, Body: raw[i]}
+		if e.Origin == app.OriginIntegration {
+			one.Outcome = acmesync.EndedEcho
 		}
 		events = append(events, one)
 	}

@@ -65,10 +65,10 @@ func (r *Receiver) Close() {
 	r.bell.close()
 }
 
-// Receive answers one delivery to an endpoint.
-func (r *Receiver) Receive(w http.ResponseWriter, req *http.Request, endpoint, requestID string) {
+// Receive answers one delivery of Acme's or the app's to an endpoint.
+func (r *Receiver) Receive(w http.ResponseWriter, req *http.Request, from acmesync.Side, endpoint, requestID string) {
 	began := time.Now()
-	answer, err := r.receive(w, req, endpoint)
+	answer, err := r.receive(w, req, from, endpoint)
 	r.figures.answered(req.Context(), time.Since(began))
 	if err == nil {
 		answer.write(w)
@@ -97,7 +97,7 @@ func (a answer) write(w http.ResponseWriter) {
 	_, _ = w.Write(append(body, '\n'))
 }
 
-func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, name string) (answer, error) {
+func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesync.Side, name string) (answer, error) {
 	ctx := req.Context()
 	e, err := r.endpoints.find(ctx, name, anyAge)
 	if err != nil && !errors.Is(err, acmesync.ErrNotFound) {
@@ -126,11 +126,17 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, name string
 	case !isJSON(req.Header):
 		return answer{}, r.refuse(ctx, refusal{code: problem.UnsupportedMediaType, reason: "content_type"})
 	}
-	id, err := r.verify(req, name, e, body)
+	id, err := r.verify(req, from, name, e, body)
 	if err != nil {
 		return answer{}, err
 	}
-	return r.store(ctx, name, e, id, body)
+	if from == acmesync.AppSide {
+		events, reason := changesOf(body)
+		// Acme and the app name their deliveries each for itself, and they share an endpoint.
+		return r.store(ctx, name, e, "app:"+id, body, events, reason)
+	}
+	events, reason := eventsOf(e.profile, body)
+	return r.store(ctx, name, e, id, body, events, reason)
 }
 
 // nobodysSecret signs nothing: it is only good for taking as long as another.
@@ -177,13 +183,13 @@ func isJSON(h http.Header) bool {
 }
 
 // verify proves the signature. Secrets that fit nothing may have been replaced a moment ago: they are read again.
-func (r *Receiver) verify(req *http.Request, name string, e *endpoint, body []byte) (id string, err error) {
+func (r *Receiver) verify(req *http.Request, from acmesync.Side, name string, e *endpoint, body []byte) (id string, err error) {
 	delivery := acme.Delivery{Method: req.Method, URL: r.publicURL + req.URL.Path, Header: req.Header, Body: body}
-	id, err = e.profile.VerifyWebhook(delivery, e.secrets, time.Now())
+	id, err = e.verify(from, delivery)
 	var bad *acme.SignatureError
 	if errors.As(err, &bad) && (bad.Reason == acme.NoMatch || bad.Reason == acme.NoSecret) {
 		if fresh, again := r.endpoints.find(req.Context(), name, secretsFreshFor); again == nil && fresh != e {
-			id, err = fresh.profile.VerifyWebhook(delivery, fresh.secrets, time.Now())
+			id, err = fresh.verify(from, delivery)
 		}
 	}
 	if err == nil {
@@ -196,9 +202,8 @@ func (r *Receiver) verify(req *http.Request, name string, e *endpoint, body []by
 	return "", r.refuse(req.Context(), refusal{code: problem.InvalidSignature, reason: reason})
 }
 
-func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id string, body []byte) (answer, error) {
+func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id string, body []byte, events []db.HookEvent, reason string) (answer, error) {
 	sum := sha256.Sum256(body)
-	events, reason := eventsOf(e.profile, body)
 	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
 	switch {
 	case errors.Is(err, errFull):
