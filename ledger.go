@@ -41,8 +41,13 @@ type LedgerEntry struct {
 	UpdatedAt time.Time
 }
 
-// Delivered reports whether the app is sure to have taken an event of this record.
-func (e LedgerEntry) Delivered() bool { return e.Steps >= StepWritten && e.Mapped != "" }
+// Delivered reports whether the app is sure to have taken an event of this record, or counts it.
+func (e LedgerEntry) Delivered() bool {
+	if e.Key.Stream == Touchpoints {
+		return e.State == InStep
+	}
+	return e.Steps >= StepWritten && e.Mapped != ""
+}
 
 // Balance is each record once, by its present state. Known is counted at fetch, never summed from the rest.
 type Balance struct {

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"acmesync"
-	"acmesync/app"
+	"acmesync/mapping"
 )
 
 // The ledger remembers the event that the app has taken, as a hash. A record that is mapped again, because it or a person or the
@@ -12,7 +12,7 @@ import (
 
 // spare ends a candidate whose event the app holds already. One that a person asked for is written all the same.
 func (r *round) spare(c *candidate) {
-	c.mapped = eventHash(*c.event)
+	c.mapped = mapping.EventHash(*c.event)
 	if c.place != nil {
 		return // written elsewhere, see planSeries
 	}
@@ -20,12 +20,6 @@ func (r *round) spare(c *candidate) {
 		return
 	}
 	c.ends = done
-}
-
-// eventHash covers all that an event says: not how it is written.
-func eventHash(e app.Event) string {
-	e.Revision, e.IfVersion = 0, 0
-	return hashOf(app.AppendEvent(nil, &e))
 }
 
 // doubt has the ledger forget what the app holds of records that are about to be written, before they are: an attempt that ends

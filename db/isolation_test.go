@@ -253,6 +253,7 @@ func errorOf(_ acmesync.Fence, err error) error { return err }
 // fleetWide are the methods that name no tenant, or several on purpose.
 var fleetWide = map[string]string{
 	"CheckSchema":    "reads the schema's version, no rows",
+	"Now":            "reads the clock, no rows",
 	"Close":          "ends the connections",
 	"Ping":           "reads no rows",
 	"Endpoint":       "finds out whose hook it is: there is no tenant yet; a function of the intake role that answers nothing else",

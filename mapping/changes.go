@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"acmesync"
 	"acmesync/app"
 )
 
@@ -53,4 +54,10 @@ func listed(attendees []app.Attendee) string {
 		lines[i] = strings.Join(slices.DeleteFunc([]string{a.Name, a.Email, a.Phone}, func(s string) bool { return s == "" }), ", ")
 	}
 	return strings.Join(lines, "; ")
+}
+
+// EventHash covers all that an event says: not how it is written.
+func EventHash(e app.Event) string {
+	e.Revision, e.IfVersion = 0, 0
+	return acmesync.Hash(app.AppendEvent(nil, &e))
 }

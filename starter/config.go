@@ -13,13 +13,14 @@ import (
 	"acmesync"
 	"acmesync/control"
 	"acmesync/mapping"
+	"acmesync/preview"
 
 	"github.com/spf13/cobra"
 )
 
 func (s *session) tenantConfig() *cobra.Command {
 	root := group("config", "Read and change what a tenant has chosen")
-	root.AddCommand(s.configGet(), s.configSet(), s.configVersions())
+	root.AddCommand(s.configGet(), s.configSet(), s.configVersions(), s.configPreview())
 	return root
 }
 
@@ -136,4 +137,62 @@ func (s *session) configVersions() *cobra.Command {
 			})
 		}),
 	}
+}
+
+func (s *session) configPreview() *cobra.Command {
+	var q control.PreviewRequest
+	var streams []string
+	cmd := &cobra.Command{
+		Use: "preview TENANT [FILE]", Short: "Tell what a file's document would do to the present records (left out: the one in force)", Args: takesFirst("TENANT"),
+	}
+	cmd.RunE = s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
+		if len(args) > 2 {
+			return wrongCall("%s takes one file at most", cmd.CommandPath())
+		}
+		if len(args) == 2 {
+			document, err := documentFrom(args[1], cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			q.Document = document
+		}
+		for _, name := range streams {
+			q.Streams = append(q.Streams, acmesync.Stream(name))
+		}
+		result, err := c.Preview(ctx, acmesync.TenantID(args[0]), q)
+		if err != nil {
+			return err
+		}
+		return s.show(result, func(w *tabwriter.Writer) { previewLines(w, result) })
+	})
+	f := cmd.Flags()
+	f.IntVar(&q.Sample, "sample", 0, "how many records to show of each kind of outcome (left out: 5)")
+	f.IntVar(&q.MaxRecords, "max-records", 0, "look at so many only (left out: all)")
+	f.StringSliceVar(&streams, "streams", nil, "appointments, touchpoints (left out: both)")
+	return cmd
+}
+
+func previewLines(w *tabwriter.Writer, r preview.Result) {
+	line(w, "STREAM", "RECORDS", "CREATE", "UPDATE", "LEAVE", "GONE", "SKIP", "REMOVE", "PARK")
+	for _, t := range r.Streams {
+		line(w, t.Stream, t.Records, t.Create, t.Update, t.Leave, t.Gone, reasonText(t.Skip), reasonText(t.Remove), reasonText(t.Park))
+	}
+	_ = w.Flush() // columns of what follows are its own
+	for _, one := range r.Samples {
+		line(w, one.Outcome, one.Stream, one.AcmeID, one.Code, one.Field, one.Message)
+		for _, c := range one.Changes {
+			line(w, "", c.Field, c.Before, "→", c.After)
+		}
+	}
+	if r.Partial {
+		line(w, r.Reason)
+	}
+}
+
+func reasonText(reasons []preview.Reason) string {
+	counts := map[string]int64{}
+	for _, r := range reasons {
+		counts[string(r.Code)] += int64(r.Records)
+	}
+	return byCode(counts)
 }

@@ -33,6 +33,7 @@ func (s *Server) routes() []route {
 		{http.MethodPatch, "/v1/tenants/{tenant}/config", keyHolders, s.patchConfig},
 		{http.MethodGet, "/v1/tenants/{tenant}/config/versions", keyHolders, s.listConfigVersions},
 		{http.MethodGet, "/v1/tenants/{tenant}/config/versions/{version}", keyHolders, s.getConfigVersion},
+		{http.MethodPost, "/v1/tenants/{tenant}/preview", keyHolders, s.previewTenant(make(chan struct{}, previewsAtOnce))},
 		{http.MethodPut, "/v1/tenants/{tenant}/credentials", keyHolders, s.setCredentials},
 		{http.MethodPost, "/v1/tenants/{tenant}/check", keyHolders, s.checkTenant},
 		{http.MethodPost, "/v1/tenants/{tenant}/activate", keyHolders, s.activate},

@@ -56,6 +56,7 @@ func Codes() []Code {
 		{"address_refused", http.StatusUnprocessableEntity, "An address leads to a private network", "Use an address that is public."},
 		{TooManyRequests, http.StatusTooManyRequests, "Too much at once", "Come again after Retry-After."},
 		internal(),
+		{"side_unavailable", http.StatusServiceUnavailable, "Acme or the app does not answer", "Come again; the detail names the side."},
 		{Overloaded, http.StatusServiceUnavailable, "Too much is under way", "Come again after Retry-After."},
 		{Unavailable, http.StatusServiceUnavailable, "It cannot be done at the moment", "Come again after Retry-After."},
 	}
