@@ -187,7 +187,7 @@ func (p *seriesPlan) take(c *candidate) {
 	event := *c.event
 	c.event, c.endsAt = nil, mapping.EndsAt(event)
 	event.ExternalID = p.externalID(at)
-	mapped := eventHash(event)
+	mapped := mapping.EventHash(event)
 	if c.again || row.Holder != c.key.AcmeID || row.AppID == "" || row.Mapped != mapped {
 		p.write(c, own, event, mapped)
 	}
@@ -247,7 +247,7 @@ func (p *seriesPlan) expand(c *candidate) {
 func (p *seriesPlan) writeInstance(c *candidate, at place, e app.Event) {
 	row, there := p.rows[at]
 	e.ExternalID = p.externalID(at)
-	mapped := eventHash(e)
+	mapped := mapping.EventHash(e)
 	if there && row.Holder == c.key.AcmeID && row.AppID != "" && !c.again {
 		// A person's change, or another day, is no reason to write down anew what is over.
 		same := c.known && c.item.Version == c.entry.Version && c.way == acmesync.ByHint

@@ -41,15 +41,15 @@ func (i *Invalid) err() error {
 	return i
 }
 
-// below moves the pointers of what is wrong under a field of a larger body.
-func below(field string, err error) error {
+// inConfig moves the pointers of what is wrong with a document to where it stands in a larger body.
+func inConfig(err error) error {
 	var invalid *Invalid
 	if !errors.As(err, &invalid) {
 		return err
 	}
 	moved := &Invalid{Code: invalid.Code}
 	for _, p := range invalid.Problems {
-		p.Pointer = field + p.Pointer
+		p.Pointer = "/config" + p.Pointer
 		moved.Problems = append(moved.Problems, p)
 	}
 	return moved

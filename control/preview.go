@@ -51,7 +51,7 @@ func (c *Control) Preview(ctx context.Context, id acmesync.TenantID, q PreviewRe
 			return preview.Result{}, err
 		}
 		if len(problems) > 0 {
-			return preview.Result{}, below("/config", invalidConfig(problems))
+			return preview.Result{}, inConfig(invalidConfig(problems))
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, previewTimeout)
@@ -112,7 +112,7 @@ func (c *Control) preparePreview(ctx context.Context, t acmesync.Tenant, draft a
 	profile, problems := acme.ParseProfile(draft.Profile)
 	if len(problems) > 0 {
 		_, wrong := mapping.Compile(draft, mapping.Settings{})
-		return nil, below("/config", invalidConfig(wrong))
+		return nil, inConfig(invalidConfig(wrong))
 	}
 	client := &acme.Client{BaseURL: connection.AcmeURL, APIKey: credentials.AcmeAPIKey, HTTP: c.HTTP, Profile: &profile}
 	settings := mapping.Settings{Region: connection.Region, TimeZone: connection.TimeZone}
@@ -125,7 +125,7 @@ func (c *Control) preparePreview(ctx context.Context, t acmesync.Tenant, draft a
 	}
 	rules, wrong := mapping.Compile(draft, settings)
 	if len(wrong) > 0 {
-		return nil, below("/config", invalidConfig(wrong))
+		return nil, inConfig(invalidConfig(wrong))
 	}
 	present, wrong := mapping.Compile(t.Config, settings)
 	if len(wrong) > 0 { // it was taken by an older release

@@ -109,7 +109,7 @@ func checkConfig(document []byte, invalid *Invalid) (acmesync.Config, error) {
 	}
 	config, err := compileConfig(document, acmesync.Connection{})
 	var wrong *Invalid
-	if errors.As(below("/config", err), &wrong) {
+	if errors.As(inConfig(err), &wrong) {
 		invalid.Problems = append(invalid.Problems, wrong.Problems...)
 		return config, nil
 	}
@@ -156,7 +156,7 @@ func (c *Control) Configure(ctx context.Context, id acmesync.TenantID, version i
 		edit.Over = before.Rules
 	}
 	if _, err := c.EditConfig(ctx, id, edit); err != nil {
-		return View{}, below("/config", err)
+		return View{}, inConfig(err)
 	}
 	return c.Tenant(ctx, id)
 }

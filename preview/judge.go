@@ -1,6 +1,9 @@
 package preview
 
 import (
+	"fmt"
+	"slices"
+
 	"acmesync"
 	"acmesync/acme"
 	"acmesync/app"
@@ -38,27 +41,52 @@ func (p *Preview) judge(stream acmesync.Stream, item acme.Item, contacts map[str
 		if draft.Event != nil {
 			s.Changes = mapping.ChangedFields(app.Event{}, *draft.Event)
 		}
-		return s.as(Create, "", "")
+		return s.of(draft.Series).as(Create, "", "")
 	}
 	present, presentErr := p.Present.Record(stream, item, contacts, p.before, on)
+	same := presentErr == nil && alike(present, draft)
 	if draft.Event == nil {
-		if presentErr == nil && present.Fact != nil && *present.Fact == *draft.Fact {
+		if same {
 			return s.as(Leave, "", "")
 		}
-		return s.as(Update, "", "")
+		return s.of(draft.Series).as(Update, "", "")
 	}
-	draft.Event.ExternalID = acmesync.ExternalID(acmesync.MainConnection, item.ID)
-	if entry.Mapped != "" && mapping.EventHash(*draft.Event) == entry.Mapped {
+	id := item.ID
+	if draft.Place != nil {
+		id = acmesync.InstanceID(draft.Place.Series, draft.Place.Original)
+	}
+	draft.Event.ExternalID = acmesync.ExternalID(acmesync.MainConnection, id)
+	if mapping.EventHash(*draft.Event) == entry.Mapped || (entry.Mapped == "" && same) {
 		return s.as(Leave, "", "")
 	}
 	s.event = draft.Event
-	if presentErr == nil {
+	if presentErr == nil && present.Event != nil {
 		s.Changes = mapping.ChangedFields(*present.Event, *draft.Event)
-		if entry.Mapped == "" && len(s.Changes) == 0 {
-			return s.as(Leave, "", "")
-		}
 	}
 	return s.as(Update, "", "")
+}
+
+// alike tells whether two sets of rules make the same of a record.
+func alike(a, b mapping.Counterpart) bool {
+	switch {
+	case a.Fact != nil && b.Fact != nil:
+		return *a.Fact == *b.Fact
+	case a.Event != nil && b.Event != nil:
+		return len(mapping.ChangedFields(*a.Event, *b.Event)) == 0
+	case a.Series != nil && b.Series != nil:
+		return slices.EqualFunc(a.Series.Events, b.Series.Events, func(x, y mapping.SeriesEvent) bool {
+			return x.Original == y.Original && mapping.EventHash(x.Event) == mapping.EventHash(y.Event)
+		})
+	}
+	return false
+}
+
+// of tells of a series how many events it comes to.
+func (s Sample) of(series *mapping.Series) Sample {
+	if series != nil {
+		s.Message = fmt.Sprintf("A series: %d events between the history and the horizon.", len(series.Events))
+	}
+	return s
 }
 
 // judgeDeleted follows the draft's rule for appointments that Acme has deleted; a touch-point does not count then.
