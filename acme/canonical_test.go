@@ -81,12 +81,12 @@ func TestFieldsOfDialects(t *testing.T) {
 	t.Run("a record without a version takes that of its time of change", func(t *testing.T) {
 		t.Parallel()
 		got := canonical(t, acme.Users, `{"name":"n"}`, base+`"n":"Ann"}`)
-		require.Equal(t, float64(1773066600000000), got["version"])
+		require.EqualValues(t, 1773066600000000, got["version"])
 		require.Equal(t, "7", got["id"])
 	})
 	t.Run("a version of its own stays", func(t *testing.T) {
 		t.Parallel()
-		require.Equal(t, float64(4), canonical(t, acme.Users, `{"version":"rev"}`, base+`"rev":"4"}`)["version"])
+		require.EqualValues(t, 4, canonical(t, acme.Users, `{"version":"rev"}`, base+`"rev":"4"}`)["version"])
 	})
 	t.Run("words are translated, unknown ones stay for the mapping to name", func(t *testing.T) {
 		t.Parallel()
@@ -114,7 +114,7 @@ func TestFieldsOfDialects(t *testing.T) {
 		t.Parallel()
 		for unit, value := range map[string]string{"ms": `90000`, "s": `"90"`, "min": `1.5`, "hh:mm": `"00:01:30"`} {
 			got := canonical(t, acme.Touchpoints, `{"duration_ms":{"from":"l","unit":"`+unit+`"}}`, base+`"l":`+value+`}`)
-			require.Equal(t, float64(90000), got["duration_ms"], unit)
+			require.EqualValues(t, 90000, got["duration_ms"], unit)
 		}
 	})
 	t.Run("what no field takes goes under custom, and what one takes does not", func(t *testing.T) {

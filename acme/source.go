@@ -14,7 +14,6 @@ type source struct {
 	from                                            []path
 	zoneFrom, date, clock, allDay, duration, flag   path
 	hasZoneFrom, hasDate, hasClock, hasAllDay, long bool
-	zone                                            *time.Location // of spec.Zone; nil: none
 }
 
 // read gives a field's value in the canonical form; nil: there is none.

@@ -116,7 +116,7 @@ func TestSignaturesOfDialects(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the same body has the same id, another another", func(t *testing.T) {
+	t.Run("the same body has the same id, and another body another one", func(t *testing.T) {
 		t.Parallel()
 		p, _ := acme.ParseProfile([]byte(`{"webhooks":{"signature":"basic"}}`))
 		header := http.Header{"Authorization": {basic("acmesync:" + secret)}}

@@ -58,9 +58,9 @@ func (s *Server) hubList(c *call) error {
 }
 
 // hubPage reads one page by cursor. As in many CRMs, a cursor carries nothing but the place: the filters have to come again.
-func (s *Server) hubPage(c *call, param, archived, any string) (l accounts.Listing, next string, err error) {
+func (s *Server) hubPage(c *call, param, archived, value string) (l accounts.Listing, next string, err error) {
 	values := c.r.URL.Query()
-	q := accounts.ListQuery{IncludeDeleted: values.Get(archived) == any}
+	q := accounts.ListQuery{IncludeDeleted: values.Get(archived) == value}
 	if q.Limit, err = c.number("limit", 10, 1, hubLargest); err != nil {
 		return l, "", err
 	}
