@@ -3,6 +3,7 @@ package acme
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -80,4 +81,25 @@ func BenchmarkParseEvents(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkReadDialectPage(b *testing.B) {
+	raw, err := os.ReadFile("../docs/profiles/hub.json")
+	require.NoError(b, err)
+	p, problems := ParseProfile(raw)
+	require.Empty(b, problems)
+	record := `{"id":"42","properties":{"hs_meeting_title":"Check-up with Zoë","hs_meeting_body":"<p>Bring the last X-ray, please.</p>","hs_meeting_outcome":"SCHEDULED",` +
+		`"hs_meeting_start_time":"2026-03-10T13:00:00Z","hs_meeting_end_time":"2026-03-10T13:30:00Z","hs_timezone":"America/New_York","hs_visibility":"SHARED",` +
+		`"hs_meeting_location":"Room 4, 12 Harbor Street","hubspot_owner_id":"1","hs_object_source":"USER"},"associations":{"contacts":{"results":[{"id":"123"},{"id":"124"}]}},` +
+		`"createdAt":"2026-03-09T13:30:00.000Z","updatedAt":"2026-03-09T14:30:00.000Z","archived":false}`
+	body := []byte("[" + strings.Repeat(record+",", 199) + record + "]")
+	d := p.dialect(Appointments)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		if items, ok := d.items(body); !ok || len(items) != 200 || items[0].ID != "42" {
+			b.Fatal("not a page")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/200, "ns/record")
 }

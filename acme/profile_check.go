@@ -219,7 +219,7 @@ func (c *profileCheck) plainPath(at, text string) path {
 // record compiles the fields of a record. Fields the document does not name lie where the contract has them; where it names
 // any of an event, an account or a subscription, the others are not there.
 func (c *profileCheck) record(at string, canonical []canonicalField, given map[string]Source, rest bool) record {
-	r := record{rest: rest}
+	r, known := record{rest: rest}, new(zones)
 	names := make([]string, len(canonical))
 	for i, f := range canonical {
 		names[i] = f.name
@@ -231,6 +231,7 @@ func (c *profileCheck) record(at string, canonical []canonicalField, given map[s
 			spec = Source{From: Paths{f.name}}
 		}
 		r.fields = append(r.fields, compiledField{canonicalField: f, source: c.source(at+"/"+pointerPart(f.name), f, spec)})
+		r.fields[len(r.fields)-1].source.zones = known
 	}
 	for name := range given {
 		if !slices.Contains(names, name) {

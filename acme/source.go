@@ -10,6 +10,7 @@ import (
 
 // source is a Source, compiled.
 type source struct {
+	zones                                           *zones
 	spec                                            Source
 	from                                            []path
 	zoneFrom, date, clock, allDay, duration, flag   path

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -64,10 +65,25 @@ func parseEpoch(word, format string) (time.Time, bool) {
 // zoneOf is the zone of the record's times; UTC where nothing names one. Not known: it names one that does not exist.
 func (s *source) zoneOf(tree any) (zone *time.Location, known bool) {
 	if name := s.zoneName(tree); name != "" {
-		zone, err := time.LoadLocation(name)
-		return zone, err == nil && name != "Local"
+		return s.zones.load(name)
 	}
 	return time.UTC, true
+}
+
+// zones remembers time zones: loading one costs more than all else about a record. Only zones that exist are kept.
+type zones struct{ loaded sync.Map }
+
+func (z *zones) load(name string) (*time.Location, bool) {
+	if held, ok := z.loaded.Load(name); ok {
+		zone, _ := held.(*time.Location)
+		return zone, true
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return time.UTC, false
+	}
+	z.loaded.Store(name, zone)
+	return zone, true
 }
 
 func (s *source) zoneName(tree any) string {
@@ -179,10 +195,7 @@ func (s *source) afterStart(tree, built map[string]any) any {
 	}
 	word, _ := start["date_time"].(string)
 	name, _ := start["time_zone"].(string)
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		zone = time.UTC
-	}
+	zone, _ := s.zones.load(name)
 	if t, ok := parseInstant([]byte(word)); ok {
 		return map[string]any{"date_time": t.Add(length).In(zone).Format(time.RFC3339), "time_zone": name}
 	}
