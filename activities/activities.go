@@ -103,6 +103,7 @@ type Holds interface {
 type Counts interface {
 	DueCells(ctx context.Context, f acmesync.Fence, limit int) ([]acmesync.Cell, error)
 	CommitCells(ctx context.Context, f acmesync.Fence, sent []acmesync.Cell, refused []acmesync.RefusedCell) error
+	Recount(ctx context.Context, f acmesync.Fence, zones map[string]string, dayOf func(zone string, at time.Time) string) (moved int, err error)
 }
 
 // Budgets are Acme's rate limits, shared by all processes.

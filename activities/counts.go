@@ -3,10 +3,28 @@ package activities
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"acmesync"
 	"acmesync/app"
+	"acmesync/mapping"
 )
+
+// recount puts touch-points on other days where users of the app live in another zone now.
+func (l *deliverLane) recount(ctx context.Context, staff mapping.Staff, users []app.User) error {
+	zones := make(map[string]string, len(users))
+	for _, u := range users {
+		zones[u.ID] = u.TimeZone
+	}
+	moved, err := l.Counts.Recount(ctx, l.fence, zones, func(zone string, at time.Time) string {
+		day, _ := staff.Day(zone, at) // it could be written in the zone before; at the ends of the calendar nothing is logged
+		return day
+	})
+	if moved > 0 {
+		l.counted = false
+	}
+	return err
+}
 
 func (l *deliverLane) sendCells(ctx context.Context, cells []acmesync.Cell) error {
 	revision, err := l.nextRevision()

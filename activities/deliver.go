@@ -195,6 +195,9 @@ func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
 	if moved > 0 {
 		l.wake(ctx, acmesync.Fetch)
 	}
+	if err := l.recount(ctx, staff, appUsers); err != nil {
+		return err
+	}
 	l.staff, l.staffIDs, l.stamp = staff, staffIDs, stamp
 	return nil
 }

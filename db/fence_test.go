@@ -39,6 +39,10 @@ func fencedCalls(d *dbtest.Database) map[string]func(context.Context, acmesync.F
 			_, err := d.CommitMatches(ctx, f, map[string]string{"straggler": "straggler"})
 			return err
 		},
+		"Recount": func(ctx context.Context, f acmesync.Fence) error {
+			_, err := d.Recount(ctx, f, map[string]string{"straggler": "UTC"}, func(string, time.Time) string { return "2026-01-01" })
+			return err
+		},
 		"CommitStaff": func(ctx context.Context, f acmesync.Fence) error {
 			return d.CommitStaff(ctx, f, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "straggler", 1)})
 		},

@@ -117,6 +117,13 @@ var intrusions = map[string]intrusion{
 	"CommitMatches": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.CommitMatches(ctx, v.deliver, map[string]string{"intruder": "intruder"})
 	},
+	"Recount": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Recount(ctx, v.deliver, map[string]string{"canary-app-user": "intruder"}, func(string, time.Time) string { return "1999-01-01" })
+	},
+	"Touchpoints": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		page, err := d.Touchpoints(ctx, v.id, db.TouchpointFilter{Limit: 10})
+		return len(page.Counts) + len(page.Totals), err
+	},
 	"CommitStaff": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitStaff(ctx, v.fetch, acmesync.UserPerson, []acmesync.Person{person(acmesync.UserPerson, "intruder", 1)}))
 	},
@@ -348,6 +355,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Facts:     []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
 	}))
 	_, err = d.CommitMatches(ctx, v.deliver, map[string]string{"canary-user": "canary-app-user"})
+	require.NoError(t, err)
+	_, err = d.Recount(ctx, v.deliver, map[string]string{"canary-app-user": "UTC"}, func(string, time.Time) string { return "2026-01-01" })
 	require.NoError(t, err)
 	v.fingerprint = acmesync.Fingerprint(acmesync.Appointments, acmesync.EndMissing, "end")
 	v.cells, err = d.DueCells(ctx, v.deliver, 10)

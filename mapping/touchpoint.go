@@ -5,7 +5,6 @@ import (
 
 	"acmesync"
 	"acmesync/acme"
-	"acmesync/app"
 )
 
 const (
@@ -32,12 +31,12 @@ func (r *Rules) touchpoint(t acme.Touchpoint, staff Staff, on Occasion) (acmesyn
 	if err := happened(t); err != nil {
 		return acmesync.Fact{}, err
 	}
-	day := t.OccurredAt.In(staff.zoneOf(user))
-	if day.Year() < 1 || day.Year() > 9999 {
+	day, ok := staff.Day(user.TimeZone, *t.OccurredAt)
+	if !ok {
 		return acmesync.Fact{}, park(acmesync.TimeInvalid, "occurred_at", "The touch-point's time is out of reach; correct it in Acme.")
 	}
 	return acmesync.Fact{
-		AcmeID: t.ID, UserID: user.ID, Day: day.Format(time.DateOnly),
+		AcmeID: t.ID, UserID: user.ID, Day: day,
 		Channel: string(t.Channel), Direction: string(t.Direction), OccurredAt: t.OccurredAt.UTC(),
 	}, nil
 }
@@ -77,9 +76,13 @@ func happened(t acme.Touchpoint) error {
 	return nil
 }
 
-func (s Staff) zoneOf(u app.User) *time.Location {
-	if zone, ok := s.zones.load(u.TimeZone); ok {
-		return zone
+// Day is the day of the calendar in a zone, by its IANA name, "2006-01-02"; in UTC where there is no such zone. False: no day
+// that can be written so.
+func (s Staff) Day(zone string, at time.Time) (string, bool) {
+	in, ok := s.zones.load(zone)
+	if !ok {
+		in = time.UTC
 	}
-	return time.UTC
+	day := at.In(in)
+	return day.Format(time.DateOnly), day.Year() >= 1 && day.Year() <= 9999
 }

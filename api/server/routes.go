@@ -45,6 +45,7 @@ func (s *Server) routes() []route {
 		{http.MethodGet, "/v1/tenants/{tenant}/balance", keyHolders, s.getBalance},
 		{http.MethodGet, "/v1/tenants/{tenant}/holds", keyHolders, s.listHolds},
 		{http.MethodGet, "/v1/tenants/{tenant}/audit", keyHolders, s.listAudit},
+		{http.MethodGet, "/v1/tenants/{tenant}/touchpoints", keyHolders, s.listTouchpoints},
 		{http.MethodGet, "/v1/tenants/{tenant}/records", keyHolders, s.listRecords},
 		{http.MethodGet, "/v1/tenants/{tenant}/records/{stream}/{acme_id}", keyHolders, s.getRecord},
 		{http.MethodGet, "/v1/reviews", keyHolders, s.listReviews},
