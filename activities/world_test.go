@@ -39,6 +39,7 @@ type world struct {
 	workspace string
 	alerts    *alerts
 	hooks     int
+	moved     sync.Map // the app's user → the zone they have moved to
 }
 
 type alerts struct {
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, c acmesync.Config) *world {
 	require.NoError(t, err)
 	appSide, err := calendar.Open(calendar.Config{DataDir: t.TempDir(), Seed: 1})
 	require.NoError(t, err)
-	acmeServer, appServer := httptest.NewServer(acmeSide.Handler()), httptest.NewServer(appSide.Handler())
+	acmeServer, appServer := httptest.NewServer(acmeSide.Handler()), httptest.NewServer(w.moving(appSide.Handler()))
 	t.Cleanup(func() {
 		acmeServer.Close()
 		appServer.Close()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/db"
 	"acmesync/db/dbtest"
 
 	"github.com/stretchr/testify/require"
@@ -98,6 +99,62 @@ func TestCounts(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, cells, 2)
 	})
+	t.Run("a user who lives in another zone has their facts on other days, old cells at zero", func(t *testing.T) {
+		f := fresh(t, "zones")
+		here := map[string]string{"u": "Here", "v": "Here"}
+		moved := func(zones map[string]string, day string) int {
+			n, err := d.Recount(ctx, f, zones, func(zone string, at time.Time) string {
+				require.Equal(t, time.Unix(1_767_225_600, 0).UTC(), at.UTC())
+				return day
+			})
+			require.NoError(t, err)
+			return n
+		}
+		require.Zero(t, moved(here, "2026-01-01"))
+		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01"), fact("2", "u", "2026-01-01"), fact("3", "v", "2026-01-01")})
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
+		require.Zero(t, moved(here, "2026-01-02"), "nobody has moved")
+		require.Equal(t, 2, moved(map[string]string{"u": "There", "v": "Here"}, "2026-01-02"))
+		require.ElementsMatch(t, []acmesync.Cell{
+			{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out", N: 0, Changed: 2},
+			{UserID: "u", Day: "2026-01-02", Channel: "email", Direction: "out", N: 2, Changed: 1},
+		}, due(t, f))
+		require.Zero(t, moved(map[string]string{"u": "There"}, "2026-01-03"), "once is enough")
+	})
+	t.Run("counts are listed by what is asked for, in pages, with the totals of all", func(t *testing.T) {
+		f := fresh(t, "listed")
+		call := fact("4", "v", "2026-01-03")
+		call.Channel, call.Direction = "call", "in"
+		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01"), fact("2", "u", "2026-01-01"), fact("3", "v", "2026-01-02"), call})
+		list := func(filter db.TouchpointFilter) db.TouchpointPage {
+			page, err := d.Touchpoints(ctx, "listed", filter)
+			require.NoError(t, err)
+			return page
+		}
+		all := list(db.TouchpointFilter{Limit: 10})
+		require.Len(t, all.Counts, 3)
+		require.Equal(t, db.TouchpointCount{TouchpointCell: db.TouchpointCell{UserID: "u", Day: "2026-01-01", Channel: "email", Direction: "out"}, Count: 2}, all.Counts[0])
+		totals := []db.TouchpointTotal{{Channel: "call", Direction: "in", Count: 1, Unsent: 1}, {Channel: "email", Direction: "out", Count: 3, Unsent: 2}}
+		require.Equal(t, totals, all.Totals)
+		first := list(db.TouchpointFilter{Limit: 2})
+		require.Equal(t, all.Counts[:2], first.Counts)
+		require.Equal(t, totals, first.Totals)
+		require.Equal(t, all.Counts[2:], list(db.TouchpointFilter{Limit: 2, After: first.Counts[1].TouchpointCell}).Counts)
+		require.Len(t, list(db.TouchpointFilter{Limit: 10, User: "v"}).Counts, 2)
+		require.Len(t, list(db.TouchpointFilter{Limit: 10, From: "2026-01-02", To: "2026-01-02"}).Counts, 1)
+		require.Len(t, list(db.TouchpointFilter{Limit: 10, Channel: "call"}).Counts, 1)
+		require.Len(t, list(db.TouchpointFilter{Limit: 10, Direction: "out"}).Counts, 2)
+		require.Equal(t, db.TouchpointPage{Counts: []db.TouchpointCount{}, Totals: []db.TouchpointTotal{}}, list(db.TouchpointFilter{Limit: 10, User: "nobody"}))
+
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
+		deliver(t, f, nil, "4")
+		zero := list(db.TouchpointFilter{Limit: 10, Channel: "call"}).Counts
+		require.Len(t, zero, 1, "the app still shows one")
+		require.False(t, zero[0].Sent)
+		require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
+		require.Empty(t, list(db.TouchpointFilter{Limit: 10, Channel: "call"}).Counts)
+		require.True(t, list(db.TouchpointFilter{Limit: 10}).Counts[0].Sent)
+	})
 	t.Run("the same ids of another tenant count apart", func(t *testing.T) {
 		f, g := fresh(t, "apart-a"), fresh(t, "apart-b")
 		deliver(t, f, []acmesync.Fact{fact("1", "u", "2026-01-01")})
@@ -125,6 +182,14 @@ func TestCounts(t *testing.T) {
 						sent[c.UserID+c.Day+c.Channel+c.Direction] = c.N
 					}
 					require.NoError(t, d.CommitCells(ctx, f, due(t, f), nil))
+				},
+				"move": func(r *rapid.T) {
+					day := rapid.SampledFrom([]string{"2026-01-01", "2026-01-02", "2026-01-03"}).Draw(r, "day")
+					zone := rapid.SampledFrom([]string{"A", "B"}).Draw(r, "zone")
+					before := scalar[int](t, d, `SELECT count(*) FROM facts WHERE tenant = $1 AND user_id = 'v'`, f.Tenant)
+					_, err := d.Recount(ctx, f, map[string]string{"v": zone}, func(string, time.Time) string { return day })
+					require.NoError(t, err)
+					require.Equal(t, before, scalar[int](t, d, `SELECT count(*) FROM facts WHERE tenant = $1 AND user_id = 'v'`, f.Tenant))
 				},
 				"deliver while sending": func(r *rapid.T) {
 					read := due(t, f)
