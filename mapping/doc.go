@@ -9,7 +9,7 @@
 // # Order of the checks
 //
 // A record may have several defects and gets one code, always the same: first what leaves it out
-// whatever else it holds (a series, a call among colleagues, a bounced mail), then whose it is,
+// whatever else it holds (a call among colleagues, a bounced mail), then whose it is,
 // then its times. What will not be carried over is never parked for a repair nobody needs.
 //
 // # Time
@@ -25,6 +25,14 @@
 // account's, else in UTC. A whole day stays a date and never meets a zone; its end is exclusive.
 // Time zones are those of the machine's or the program's IANA database, in exact case. "Local" and
 // names of other systems, such as Windows, are refused.
+//
+// # Series
+//
+// A master becomes an event for each instance in the window, at the wall-clock time of its start and of its end, each in its zone;
+// where that turns an instance around, it lasts as long as the first. Each time is resolved by the rules above, an
+// hour that is left out and the one it is read as being one instance. UNTIL and EXDATE are read as UTC, as local time in
+// the master's zone, or as a date, which means that whole day. What RFC 5545 calls meaningless is refused, not guessed at.
+// An instance is named by its original start, which it keeps when an exception moves it.
 //
 // # People
 //
