@@ -303,3 +303,51 @@ func permutations(n int) [][]int {
 	}
 	return all
 }
+
+func TestSeriesInParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600})
+	w.run(t)
+	w.quiet(t)
+
+	t.Run("an instance the app cannot take now is written later, the others are there", func(t *testing.T) {
+		w.appFaults(t, map[string]any{"busy_external_ids": []string{externalID("s/" + original(t, 1))}})
+		w.set(t, "s", master(t, "FREQ=WEEKLY;COUNT=4", nil))
+		w.shows(t, "s", weekly(t, "Weekly", 4, map[int]string{1: ""}))
+		eventually(t, "those written are known, and the one in doubt is", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM instances WHERE mapped IS NOT NULL`) == 3 && w.scalar(t, `SELECT count(*) FROM instances`) == 4
+		})
+		require.Zero(t, w.balance(t, acmesync.Appointments).InStep)
+		revisions := w.revisions(t)
+		w.appFaults(t, map[string]any{})
+		w.tick(t)
+		w.shows(t, "s", weekly(t, "Weekly", 4, nil))
+		now := w.revisions(t)
+		delete(now, original(t, 1))
+		require.Equal(t, revisions, now, "what was written is not written again")
+		eventually(t, "the series is in step", func() bool { return w.balance(t, acmesync.Appointments).InStep == 1 })
+	})
+	t.Run("a deleted master whose write was cut off leaves nothing behind", func(t *testing.T) {
+		w.appFaults(t, map[string]any{"busy_external_ids": []string{externalID("cut/" + original(t, 1))}})
+		w.set(t, "cut", master(t, "FREQ=WEEKLY;COUNT=4", nil))
+		eventually(t, "three are there", func() bool { return len(w.shown(t, "cut")) == 3 })
+		w.appFaults(t, map[string]any{})
+		w.set(t, "cut", map[string]any{"deleted_at": time.Now().UTC().Format(time.RFC3339)})
+		w.tick(t)
+		w.shows(t, "cut", map[string]string{})
+		eventually(t, "nothing is known of it", func() bool {
+			w.tick(t)
+			return w.scalar(t, `SELECT count(*) FROM instances WHERE series_id = 'cut'`) == 0 && w.balance(t, acmesync.Appointments).Deleted == 1
+		})
+	})
+	t.Run("more series than a round has room for are all carried over", func(t *testing.T) {
+		for n := range 6 {
+			w.put(t, "appointments", fmt.Sprintf("daily%d", n), master(t, "FREQ=DAILY", nil))
+		}
+		w.poll(t)
+		eventually(t, "all six are in step", func() bool { return w.balance(t, acmesync.Appointments).InStep == 7 })
+		// From the first day, a week or two ahead, to the horizon.
+		require.InDelta(t, 355, w.scalar(t, `SELECT count(*) FROM instances WHERE series_id = 'daily0' AND app_id <> ''`), 10)
+		require.InDelta(t, 6*355, len(w.shown(t, "daily")), 60)
+	})
+}

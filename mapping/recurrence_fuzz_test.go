@@ -1,7 +1,6 @@
 package mapping_test
 
 import (
-	"errors"
 	"testing"
 	"time"
 
@@ -33,7 +32,7 @@ func FuzzSeries(f *testing.F) {
 		require.Less(t, time.Since(begun), 5*time.Second)
 		if err != nil {
 			var fault *acmesync.Fault
-			require.True(t, errors.As(err, &fault), "%v", err)
+			require.ErrorAs(t, err, &fault)
 			require.NotEmpty(t, fault.Field)
 			return
 		}

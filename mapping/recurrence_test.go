@@ -1,12 +1,14 @@
 package mapping_test
 
 import (
-	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"acmesync"
 	"acmesync/acme"
@@ -297,7 +299,7 @@ func TestSeriesRefused(t *testing.T) {
 func refusedAs(t *testing.T, err error, code acmesync.Code, field string) {
 	t.Helper()
 	var fault *acmesync.Fault
-	require.True(t, errors.As(err, &fault), "%v", err)
+	require.ErrorAs(t, err, &fault)
 	require.Equal(t, code, fault.Code)
 	require.Equal(t, field, fault.Field)
 	require.True(t, strings.HasSuffix(fault.Message, "."))
@@ -332,5 +334,62 @@ func TestOriginal(t *testing.T) {
 		t.Parallel()
 		_, err := mapping.Original(acme.Appointment{SeriesID: "apt_0", OriginalStart: &acme.Moment{DateTime: "soon", TimeZone: "UTC"}}, settings())
 		refusedAs(t, err, acmesync.TimeInvalid, "original_start.date_time")
+	})
+}
+
+// TestAnySeries shows that it does not matter how time is cut into windows, and that instances keep their hour.
+func TestAnySeries(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		zone := rapid.SampledFrom(zones).Draw(t, "zone")
+		first := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 3*365*24*4).Draw(t, "quarters")) * 15 * time.Minute)
+		rule := rapid.SampledFrom([]string{
+			"FREQ=DAILY", "FREQ=WEEKLY;BYDAY=MO,TH", "FREQ=WEEKLY;INTERVAL=3;WKST=SU;BYDAY=SA,SU", "FREQ=MONTHLY;BYMONTHDAY=-1,31",
+			"FREQ=MONTHLY;BYDAY=MO,1FR", "FREQ=YEARLY;BYDAY=20MO", "FREQ=YEARLY;BYWEEKNO=1,53;BYDAY=MO", "FREQ=MONTHLY;BYDAY=FR;BYSETPOS=-1;INTERVAL=2",
+		}).Draw(t, "rule")
+		if n := rapid.IntRange(0, 300).Draw(t, "count"); n > 0 {
+			rule += ";COUNT=" + strconv.Itoa(n)
+		}
+		of := series(zone, first.Format("2006-01-02T15:04:05"), first.Add(30*time.Minute).Format("2006-01-02T15:04:05"), rule)
+		from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "from")) * 24 * time.Hour)
+		whole, err := mapping.Expand(of, mapping.Window{From: from, Until: from.AddDate(1, 0, 0)}, settings())
+		if err != nil { // a first day that this zone's clock changes turn around
+			var fault *acmesync.Fault
+			require.ErrorAs(t, err, &fault)
+			require.Equal(t, acmesync.EndBeforeStart, fault.Code)
+			return
+		}
+
+		middle := from.Add(time.Duration(rapid.IntRange(0, 365*24).Draw(t, "hours")) * time.Hour)
+		early, err := mapping.Expand(of, mapping.Window{From: from, Until: middle}, settings())
+		require.NoError(t, err)
+		late, err := mapping.Expand(of, mapping.Window{From: middle, Until: from.AddDate(1, 0, 0)}, settings())
+		require.NoError(t, err)
+		both := append(originals(early), originals(late)...)
+		slices.Sort(both)
+		require.Equal(t, originals(whole), slices.Compact(both))
+
+		loc, err := time.LoadLocation(zone)
+		require.NoError(t, err)
+		for _, i := range whole.Instances {
+			at, err := time.Parse(layout, i.Start.DateTime)
+			require.NoError(t, err)
+			if shown := at.In(loc).Format("15:04"); shown != first.Format("15:04") {
+				_, before := at.Add(-24 * time.Hour).In(loc).Zone()
+				_, after := at.Add(24 * time.Hour).In(loc).Zone()
+				require.NotEqual(t, before, after, "%s shows %s: only around a clock change", i.Original, shown)
+			}
+			m, err := mapping.Original(acme.Appointment{OriginalStart: &i.Start}, settings())
+			require.NoError(t, err)
+			require.Equal(t, i.Original, m)
+		}
+		left := of
+		if len(whole.Instances) > 0 {
+			gone := whole.Instances[rapid.IntRange(0, len(whole.Instances)-1).Draw(t, "left out")].Original
+			left.Recurrence = &acme.Recurrence{RRule: rule, ExDates: []string{gone}}
+			x, err := mapping.Expand(left, mapping.Window{From: from, Until: from.AddDate(1, 0, 0)}, settings())
+			require.NoError(t, err)
+			require.Equal(t, slices.DeleteFunc(originals(whole), func(o string) bool { return o == gone }), originals(x))
+		}
 	})
 }
