@@ -9,6 +9,7 @@
 //   - seed: the data an account begins with
 //   - webhooks: who is told of changes
 //   - server: Acme's API, and the admin API for tests
+//   - dialects: the same records in two other CRMs' words, served under /dialects/hub and /dialects/pipe
 //   - pages: the CRM as its users see it
 //
 // # The log
