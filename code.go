@@ -10,6 +10,7 @@ const (
 	UserUnmatched      Code = "user_unmatched"       // its Acme user has no user in the app
 	InternalNotCounted Code = "internal_not_counted" // a call or mail among colleagues
 	BouncedNotCounted  Code = "bounced_not_counted"  // a mail that never arrived
+	SameAppointment    Code = "same_appointment"     // another record stands for the appointment
 	Discarded          Code = "discarded"            // by a person, in a review
 	DeletedInApp       Code = "deleted_in_app"       // people have deleted its event, and the appointment stays
 	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series; it does not travel

@@ -17,6 +17,11 @@ type Delivered struct {
 	Reread  []EnvelopeID // pages that could not be opened: what they had brought is read from Acme again
 	Hints   []Key        // records to be read from Acme again: parked without a body, and now to be retried
 
+	// Appointments that are known by owner, start and contacts; records that are none of them any more; and who has lost one.
+	Keys     []BusinessKey
+	Unkeyed  []string
+	KeysLost []string
+
 	// Instances of series that were written or given to another record, those that are gone, and the ids of masters that have to
 	// be expanded again.
 	Instances   []Instance

@@ -78,6 +78,7 @@ type Ledger interface {
 	Instances(ctx context.Context, f acmesync.Fence, records []string, places []acmesync.Instance) ([]acmesync.Instance, error)
 	DoubtInstances(ctx context.Context, f acmesync.Fence, instances []acmesync.Instance) error
 	CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.Delivered) error
+	KeyHolders(ctx context.Context, f acmesync.Fence, keys []string) (map[string]acmesync.BusinessKey, error)
 	Refusals(ctx context.Context, f acmesync.Fence) ([]acmesync.Refusal, error)
 }
 

@@ -34,7 +34,10 @@ func (r *round) mapAll(ctx context.Context) error {
 			continue
 		}
 		err := r.mapOne(c)
-		if err == nil && c.event != nil {
+		switch {
+		case err == nil && c.event != nil && c.place == nil && c.entry.Delivered() && !c.again && r.rules.KeepsFirst():
+			c.ends = done
+		case err == nil && c.event != nil:
 			r.spare(c)
 		}
 		if err != nil {

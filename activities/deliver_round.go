@@ -35,6 +35,9 @@ type candidate struct {
 	patch acme.AppointmentPatch // both ways: what Acme is asked to change
 	held  bool                  // both ways: nothing more is done about it in this pass
 
+	business string // which appointment it is by business key; empty: that is not asked
+	holds    bool   // it stands for that appointment
+
 	refused bool // the app answered that it cannot take it now
 	alone   bool // it was the only one of that request
 
@@ -82,7 +85,7 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}
-	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll, r.planSeries} {
+	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll, r.collide, r.planSeries} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -49,6 +49,7 @@ func (r *round) settleOne(c *candidate) {
 		return
 	}
 	r.commit.Entries = append(r.commit.Entries, c.result)
+	r.noteKey(c)
 	if c.fault != nil {
 		r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
 			Key: c.key, Fault: *c.fault, Version: c.item.Version, Body: c.item.Raw,

@@ -42,6 +42,10 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err != nil {
 			return err
 		}
+		same, err := storeKeys(ctx, tx, f, d.Keys, d.Unkeyed, d.KeysLost)
+		if err != nil {
+			return err
+		}
 		changed, err := storeLinks(ctx, tx, f, d.Links)
 		if err != nil {
 			return err
@@ -53,7 +57,7 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err != nil {
 			return err
 		}
-		return storeHints(ctx, tx, f, slices.Concat(d.Hints, again, changed, masters))
+		return storeHints(ctx, tx, f, slices.Concat(d.Hints, again, same, changed, masters))
 	})
 	if err != nil {
 		return fmt.Errorf("commit what was delivered for %s: %w", f.Tenant, err)

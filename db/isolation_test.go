@@ -214,7 +214,10 @@ var intrusions = map[string]intrusion{
 		return d.Records(ctx, v.id, db.RecordFilter{Stream: acmesync.Appointments, Limit: 10})
 	},
 	"EndedReviews": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.EndedReviews(ctx, v.id) },
-	"Refusals":     func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Refusals(ctx, v.deliver) },
+	"KeyHolders": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.KeyHolders(ctx, v.deliver, []string{"11111111-1111-1111-1111-111111111111"})
+	},
+	"Refusals": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Refusals(ctx, v.deliver) },
 	"Release": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Release(ctx, v.fetch, acmesync.DependsOnAcme, "")
 	},
@@ -351,6 +354,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Instances: []acmesync.Instance{{Series: "canary-series", Original: "20260601", Holder: "canary-exception", AppID: "canary-event"}},
 		Parked:    []acmesync.ParkedRecord{parkedRecord(acmesync.Appointments, "canary-parked", acmesync.EndMissing, "end")},
 		Links:     []acmesync.Link{{ContactID: "canary-contact", Key: written.Key, EndsAt: time.Now().Add(time.Hour)}},
+		Keys:      []acmesync.BusinessKey{{AcmeID: "canary-in-step", Key: "11111111-1111-1111-1111-111111111111", SourceAt: time.Now(), Holds: true}},
 		Refused:   []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
 		Facts:     []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
 	}))
