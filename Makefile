@@ -83,6 +83,13 @@ interop: ## Expand series by another implementation (Node, ical.js), write its r
 bench: build deps-postgres ## Benchmarks against a bare loop and a plain poller
 	dev/bin/dev exec --temporal -- $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./bench/...
 
+# How many edits the storm makes; TEST_STORM_SEED=… repeats one.
+STORM_EDITS ?= 1000
+
+.PHONY: chaos
+chaos: build deps ## A long storm of edits on both sides at once, with duplicates, reordering and lost answers
+	TEST_STORM_EDITS=$(STORM_EDITS) dev/bin/dev exec -- $(GO) test -count=1 -timeout 20m -run TestStorm -v ./e2e
+
 ##@ House
 .PHONY: deps
 deps: ## Install what tests need beyond Go (PostgreSQL, Chromium), or say how
