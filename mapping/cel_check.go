@@ -27,6 +27,7 @@ func (c *compiler) expression(text string, t *target) (func(*record) (any, cause
 		return nil, false
 	}
 	seen := l.look(checked.NativeRep().Expr(), t)
+	c.owner = c.owner || seen.owner
 	if seen.message != "" {
 		at := checked.NativeRep().SourceInfo().GetStartLocation(seen.at)
 		c.refuse(at.Line(), at.Column(), seen.message, seen.hint)
@@ -133,6 +134,7 @@ func spoken(text string) string {
 // sighting is what was seen in an expression.
 type sighting struct {
 	continues     bool
+	owner         bool
 	message, hint string
 	at            int64
 }
@@ -142,6 +144,8 @@ func (l *language) look(e ast.Expr, t *target) sighting {
 	var s sighting
 	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
 		switch e.Kind() {
+		case ast.IdentKind:
+			s.owner = s.owner || e.AsIdent() == "owner"
 		case ast.StructKind:
 			s.message, s.hint, s.at = "Objects can't be made in an expression.", `Attendees are written as maps: [{"name": contact.name}].`, e.ID()
 		case ast.SelectKind:

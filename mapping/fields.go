@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"acmesync"
 	"acmesync/app"
@@ -17,6 +18,7 @@ type Tables map[string]map[string]string
 type Fields struct {
 	rules []fieldRule
 	zones *zones
+	owner bool // some rule reads Acme's user who owns the record
 }
 
 // fieldRule is one compiled rule.
@@ -41,6 +43,7 @@ func CompileFields(rules []acmesync.FieldRule, tables Tables) (*Fields, []Proble
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
+	f.owner = c.owner
 	return f, nil
 }
 
@@ -114,6 +117,7 @@ type compiler struct {
 	at       string // pointer of the rule at hand
 	problems []Problem
 	filled   []string // targets so far
+	owner    bool     // a rule reads the owner
 }
 
 func (c *compiler) problem(below, message, hint string) {
@@ -168,6 +172,7 @@ func (c *compiler) target(name string) (*target, bool) {
 
 func (c *compiler) source(below, path string) (source, bool) {
 	found, nearest, ok := c.catalog.find(path)
+	c.owner = c.owner || strings.HasPrefix(path, "owner.")
 	if !ok {
 		c.problem(below, "There is no source "+strconv.Quote(short(path))+".",
 			didYouMean(nearest, "Sources begin with "+quoted(c.catalog.roots())+"."))

@@ -151,6 +151,29 @@ func TestProblems(t *testing.T) {
 	})
 }
 
+func TestOwnerKey(t *testing.T) {
+	t.Parallel()
+	renamed := acmeUsers()
+	renamed[0].Name = "Grace Renamed"
+	before, after := staff(), mapping.NewStaff(renamed, appUsers())
+	for name, c := range map[string]struct {
+		rule  acmesync.FieldRule
+		moved bool
+	}{
+		"an owner's name that no rule reads is nothing to events": {acmesync.FieldRule{Target: "title", CEL: "contact.name"}, false},
+		"one that a source reads makes their records due":         {acmesync.FieldRule{Target: "title", Preset: "copy", Source: "owner.name"}, true},
+		"one that a template reads makes their records due":       {acmesync.FieldRule{Target: "title", Preset: "template", Args: args{"text": "{owner.name}"}}, true},
+		"one that an expression reads makes their records due":    {acmesync.FieldRule{Target: "title", CEL: "owner.name"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rules := compiled(t, acmesync.Config{Appointments: acmesync.AppointmentRules{Mapping: []acmesync.FieldRule{c.rule}}}, settings())
+			require.Equal(t, c.moved, rules.OwnerKey(before, "usr_1") != rules.OwnerKey(after, "usr_1"))
+			require.Empty(t, rules.OwnerKey(before, "usr_9"))
+		})
+	}
+}
+
 // TestNothingReachable holds the language to the functions it is meant to have: none of them asks a clock, a network or dice.
 func TestNothingReachable(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strconv"
+	"strings"
 	"time"
 
 	"acmesync"
@@ -86,6 +88,19 @@ func (r *Rules) Staff(acmeUsers []acme.User, appUsers []app.User) Staff {
 		}
 	}
 	return s
+}
+
+// OwnerKey stands for what events depend on of the user who owns their records in Acme; empty: nobody whom the app knows. Where it
+// is another one than it was, the user's records are due.
+func (r *Rules) OwnerKey(staff Staff, acmeUserID string) string {
+	match, ok := staff.AppUser(acmeUserID)
+	if !ok {
+		return ""
+	}
+	if u, known := staff.known[acmeUserID]; known && r.fields != nil && r.fields.owner {
+		return strings.Join([]string{match.ID, u.Name, u.Email, u.TimeZone, strconv.FormatBool(u.Active)}, "\n")
+	}
+	return match.ID
 }
 
 // Stamp stands for all that the mapping depends on beside the record and its people. A record is mapped again when it differs.
