@@ -203,6 +203,22 @@ func TestDialects(t *testing.T) {
 		}
 	})
 
+	t.Run("a field that only the dialect has can be mapped", func(t *testing.T) {
+		status, body := s.api(t, http.MethodPut, "/v1/tenants/"+string(coralPipe)+"/config", map[string]any{
+			"poll_seconds": 3600, "profile": profile(t, "pipe"),
+			"appointments": map[string]any{"mapping": []any{map[string]any{"target": "location", "preset": "copy", "source": "custom.type"}}},
+		})
+		require.Equal(t, http.StatusOK, status, "%s", body)
+		eventually(t, time.Minute, "every event that is shown whole has the activity's type", func() (bool, string) {
+			for name, e := range s.calendar(t, coralPipe, pipeName) {
+				if e.Visibility != "private" && e.Title != "Busy" && e.Location != "meeting" {
+					return false, name
+				}
+			}
+			return true, ""
+		})
+	})
+
 	t.Run("a profile that leads to web pages is held with what to do, and goes on once it is right", func(t *testing.T) {
 		s.twin(t, "coral-lost")
 		s.activate(t, "coral-lost", map[string]any{"poll_seconds": 3600, "profile": map[string]any{
