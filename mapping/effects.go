@@ -63,15 +63,16 @@ func differences(at string, before, after any, found func(pointer string)) {
 // effects say by the beginning of a pointer whose records a change of it may alter; the longest that fits holds. A pointer that
 // fits none alters all.
 var effects = map[string][]acmesync.Stream{
-	"/poll_seconds":          nil,
-	"/page_size":             nil,
-	"/poll":                  nil,
-	"/appointments":          {acmesync.Appointments},
-	"/appointments/conflict": nil, // what both sides change from now on
-	"/touchpoints":           {acmesync.Touchpoints},
-	"/people":                {acmesync.Appointments, acmesync.Touchpoints},
-	"/people/region":         {acmesync.Appointments},
-	"/profile":               {acmesync.Appointments, acmesync.Touchpoints, acmesync.Contacts, acmesync.Users},
+	"/poll_seconds":                     nil,
+	"/page_size":                        nil,
+	"/poll":                             nil,
+	"/appointments":                     {acmesync.Appointments},
+	"/appointments/conflict":            nil, // what both sides change from now on, as the next
+	"/appointments/when/deleted_in_app": nil,
+	"/touchpoints":                      {acmesync.Touchpoints},
+	"/people":                           {acmesync.Appointments, acmesync.Touchpoints},
+	"/people/region":                    {acmesync.Appointments},
+	"/profile":                          {acmesync.Appointments, acmesync.Touchpoints, acmesync.Contacts, acmesync.Users},
 }
 
 // Affected lists the streams whose records may come to something else by the changes, in the order they are walked: they are to
