@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"regexp"
-	"strings"
 	"testing"
 
 	"acmesync/mapping"
@@ -36,7 +35,7 @@ func TestConfigurationExamples(t *testing.T) {
 		require.NoError(t, json.Unmarshal(mapping.ConfigSchema, &schema))
 		for part, fields := range schema.Defs {
 			for name := range fields.Properties {
-				described := strings.Contains(page, "`"+name+"`") || strings.Contains(page, "."+name+"`")
+				described := regexp.MustCompile("[`.]" + name + "[`.]").MatchString(page)
 				require.True(t, described, "%s.%s", part, name)
 			}
 		}
