@@ -117,3 +117,43 @@ func TestBusinessKey(t *testing.T) {
 		})
 	})
 }
+
+func TestDuplicateInTheApp(t *testing.T) {
+	t.Parallel()
+	start := time.Now().Add(24 * time.Hour).UTC().Truncate(time.Hour)
+	// byHand is an event that a person has made in the app; it answers its id.
+	byHand := func(t *testing.T, w *world) string {
+		t.Helper()
+		var made struct{ ID string }
+		w.call(t, "POST", w.appURL+"/w/"+w.workspace+"/events", "", map[string]any{
+			"owner_id": "u_1", "title": "Made by hand", "start": moment(start), "end": moment(start.Add(time.Hour)),
+		}, &made)
+		require.NotEmpty(t, made.ID)
+		w.appFaults(t, map[string]any{"refuse_duplicates": true})
+		return made.ID
+	}
+	at := map[string]any{"subject": "From Acme", "start": moment(start), "end": moment(start.Add(time.Hour))}
+	t.Run("an event the app has already is linked and brought up to date, and none is made beside it", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, collisions(acmesync.CollideUpsert, false))
+		w.run(t)
+		id := byHand(t, w)
+		w.set(t, "apt", appointment(at))
+		w.titled(t, map[string]string{"apt": "From Acme"})
+		require.Equal(t, id, w.event(t, "apt").ID)
+		w.set(t, "apt", map[string]any{"subject": "Changed"})
+		w.titled(t, map[string]string{"apt": "Changed"})
+		require.Equal(t, id, w.event(t, "apt").ID)
+	})
+	t.Run("where the first wins it stays as it is", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, collisions(acmesync.CollideIgnore, false))
+		w.run(t)
+		byHand(t, w)
+		w.set(t, "apt", appointment(at))
+		eventually(t, "the record is skipped", func() bool {
+			return w.balance(t, acmesync.Appointments).Skipped[string(acmesync.SameAppointment)] == 1
+		})
+		require.Nil(t, w.event(t, "apt"))
+	})
+}

@@ -35,6 +35,8 @@ type candidate struct {
 	patch acme.AppointmentPatch // both ways: what Acme is asked to change
 	held  bool                  // both ways: nothing more is done about it in this pass
 
+	twin     string // an event of the app's own that it says is the same
+	linked   bool   // it was made the record's own
 	business string // which appointment it is by business key; empty: that is not asked
 	holds    bool   // it stands for that appointment
 

@@ -153,7 +153,10 @@ func (r *round) upsert(ctx context.Context, batch []*candidate) error {
 	if err != nil {
 		return err
 	}
-	return r.take(ctx, batch, results, revision)
+	if err := r.take(ctx, batch, results, revision); err != nil {
+		return err
+	}
+	return r.linkTwins(ctx, batch)
 }
 
 func (r *round) removeEvents(ctx context.Context, batch []*candidate) error {
@@ -186,6 +189,8 @@ func (r *round) take(ctx context.Context, batch []*candidate, results []app.Resu
 			c.ends = done
 			r.took++
 			r.result.Wrote++
+		case app.Duplicate:
+			c.twin = res.ID
 		case app.Rejected:
 			r.fail(c, rejected(res.Field))
 		case app.Stale:

@@ -86,9 +86,10 @@ const (
 	Updated   ResultStatus = "updated"
 	Unchanged ResultStatus = "unchanged" // same revision or same content: nothing to do
 	Deleted   ResultStatus = "deleted"
-	Absent    ResultStatus = "absent"   // delete of an event the app does not have
-	Stale     ResultStatus = "stale"    // lower revision than the app's; Revision is the app's own
-	Conflict  ResultStatus = "conflict" // not at if_version any more; Version is where it is
+	Absent    ResultStatus = "absent"    // delete of an event the app does not have
+	Stale     ResultStatus = "stale"     // lower revision than the app's; Revision is the app's own
+	Conflict  ResultStatus = "conflict"  // not at if_version any more; Version is where it is
+	Duplicate ResultStatus = "duplicate" // of a new external id: the event ID, made in the app, is the same; link it
 	Rejected  ResultStatus = "rejected"
 	Failed    ResultStatus = "failed" // the app could not do this item now; again later
 )

@@ -74,7 +74,7 @@ func (c *Client) write(ctx context.Context, op, path string, body []byte, n int,
 
 func (s ResultStatus) known() bool {
 	switch s {
-	case Created, Updated, Unchanged, Deleted, Absent, Stale, Conflict, Rejected, Failed:
+	case Created, Updated, Unchanged, Deleted, Absent, Stale, Conflict, Duplicate, Rejected, Failed:
 		return true
 	}
 	return false

@@ -43,6 +43,11 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	if f != nil {
 		return f.result()
 	}
+	if held == nil && b.w.faults.Load().RefuseDuplicates {
+		if twin := b.w.twin(owner, when); twin != nil {
+			return app.Result{Status: app.Duplicate, ID: eventID(twin.number), Version: twin.version}
+		}
+	}
 	b.event = app.AppendEvent(b.event[:0], e)
 	if held != nil && held.number != 0 && bytes.Equal(withoutKey(held.content), withoutKey(b.event)) {
 		held.revision = e.Revision

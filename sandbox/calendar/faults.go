@@ -20,6 +20,7 @@ type Faults struct {
 	Storm429              *Storm   `json:"storm_429"`                // every request answers 429
 	RejectExternalIDs     []string `json:"reject_external_ids"`      // these items are rejected with code "refused"
 	BusyExternalIDs       []string `json:"busy_external_ids"`        // these items are failed with code "busy"
+	RefuseDuplicates      bool     `json:"refuse_duplicates"`        // a new external id with owner and times of an event a person made is a duplicate
 	FailExternalIDs       []string `json:"fail_external_ids"`        // a batch with one of these answers 500 and does nothing
 	AnswerLostAfterCommit Times    `json:"answer_lost_after_commit"` // writes are done, then the connection breaks
 	AnswerLostShare       float64  `json:"answer_lost_share"`        // 0 to 1: this share of writes is done and not answered

@@ -53,6 +53,16 @@ func (w *workspace) event(number int) *entry {
 	return w.order[number-1]
 }
 
+// twin finds a live event that a person made for the same owner and time; nil if there is none.
+func (w *workspace) twin(owner *person, when span) *entry {
+	for _, e := range w.order {
+		if e != nil && e.external == "" && e.owner == owner && e.when == when {
+			return e
+		}
+	}
+	return nil
+}
+
 // remove deletes an event as a person does.
 func (w *workspace) remove(number int, at time.Time) (deleted bool) {
 	e := w.event(number)
