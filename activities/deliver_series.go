@@ -188,7 +188,7 @@ func (p *seriesPlan) take(c *candidate) {
 	c.event, c.endsAt = nil, mapping.EndsAt(event)
 	event.ExternalID = p.externalID(at)
 	mapped := mapping.EventHash(event)
-	if c.again || row.Holder != c.key.AcmeID || row.AppID == "" || row.Mapped != mapped {
+	if c.again || row.Holder != c.key.AcmeID || row.AppID == "" || row.Mapped != mapped && !p.keepsFirst(row) {
 		p.write(c, own, event, mapped)
 	}
 	c.result.AppID, c.result.Revision, c.result.Mapped = row.AppID, row.Revision, mapped
@@ -251,12 +251,15 @@ func (p *seriesPlan) writeInstance(c *candidate, at place, e app.Event) {
 	if there && row.Holder == c.key.AcmeID && row.AppID != "" && !c.again {
 		// A person's change, or another day, is no reason to write down anew what is over.
 		same := c.known && c.item.Version == c.entry.Version && c.way == acmesync.ByHint
-		if row.Mapped == mapped || same && row.Mapped != "" && mapping.EndsAt(e).Before(p.pages[0].Claimed) {
+		if row.Mapped == mapped || p.keepsFirst(row) || same && row.Mapped != "" && mapping.EndsAt(e).Before(p.pages[0].Claimed) {
 			return
 		}
 	}
 	p.write(c, acmesync.Instance{Series: at.series, Original: at.original, Holder: c.key.AcmeID, AppID: row.AppID, Revision: row.Revision}, e, mapped)
 }
+
+// keepsFirst: the tenant wants events to stay as they were first delivered. One that nobody is sure of is written.
+func (p *seriesPlan) keepsFirst(row acmesync.Instance) bool { return row.Mapped != "" && p.rules.KeepsFirst() }
 
 // earlier reports whether an instance's original start lies before a moment; the names sort as the times do.
 func earlier(original string, than time.Time) bool {

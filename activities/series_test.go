@@ -351,3 +351,17 @@ func TestSeriesInParts(t *testing.T) {
 		require.InDelta(t, 6*355, len(w.shown(t, "daily")), 60)
 	})
 }
+
+func TestSeriesKeepsFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{Collision: acmesync.CollideIgnore}})
+	w.run(t)
+	w.quiet(t)
+	w.set(t, "s", master(t, "FREQ=WEEKLY;COUNT=2", nil))
+	w.shows(t, "s", weekly(t, "Weekly", 2, nil))
+	t.Run("what was delivered stays, what is new is made as it is now", func(t *testing.T) {
+		w.set(t, "s", map[string]any{"subject": "Later", "recurrence": map[string]any{"rrule": "FREQ=WEEKLY;COUNT=3"}})
+		third := monday(t).AddDate(0, 0, 14).UTC().Format("2006-01-02T15:04:05Z")
+		w.shows(t, "s", weekly(t, "Weekly", 3, map[int]string{2: "Later " + third + " confirmed"}))
+	})
+}
