@@ -259,7 +259,9 @@ func (p *seriesPlan) writeInstance(c *candidate, at place, e app.Event) {
 }
 
 // keepsFirst: the tenant wants events to stay as they were first delivered. One that nobody is sure of is written.
-func (p *seriesPlan) keepsFirst(row acmesync.Instance) bool { return row.Mapped != "" && p.rules.KeepsFirst() }
+func (p *seriesPlan) keepsFirst(row acmesync.Instance) bool {
+	return row.Mapped != "" && p.rules.KeepsFirst()
+}
 
 // earlier reports whether an instance's original start lies before a moment; the names sort as the times do.
 func earlier(original string, than time.Time) bool {
