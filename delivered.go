@@ -27,6 +27,14 @@ type Delivered struct {
 	Instances   []Instance
 	NoInstances []Instance
 	Expand      []string
+
+	Revisits []Revisit // one per record at most
+}
+
+// Revisit is a record to be looked at again at a time though nothing about it may have changed.
+type Revisit struct {
+	Key Key
+	At  time.Time
 }
 
 // EndedPage counts what became of an envelope's records. One with a Rest stays open for those.

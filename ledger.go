@@ -49,6 +49,12 @@ func (e LedgerEntry) Delivered() bool {
 	return e.Steps >= StepWritten && e.Mapped != ""
 }
 
+// Carried reports whether the record was carried over before: the app has or may have its event, or it counts. Age alone does not
+// take such a one out.
+func (e LedgerEntry) Carried() bool {
+	return e.Steps >= StepWritten || e.Key.Stream == Touchpoints && e.State == InStep
+}
+
 // Balance is each record once, by its present state. Known is counted at fetch, never summed from the rest.
 type Balance struct {
 	Stream  Stream           `json:"stream"`

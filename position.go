@@ -13,7 +13,10 @@ type Position struct {
 	PageLimit    int        `db:"page_limit"` // 0: as configured
 	PageFailures int        `db:"page_failures"`
 	Restarts     int        `db:"restarts"` // refused cursors since the watermark last moved
+	Tail         string     `db:"tail"`     // a hash of the records that the next poll brings again; empty: none
 	Due          bool       `db:"due"`
+	DueIn        float64    `db:"due_in"` // seconds; below zero: it has been due
+	Now          time.Time  `db:"now"`    // by Postgres's clock, when the position was read
 	// PollAfter is when the stream is to be polled again once a walk has ended; zero: at once.
 	PollAfter time.Duration `db:"-"`
 }

@@ -46,6 +46,7 @@ type Tenants interface {
 	Apply(ctx context.Context, t acmesync.TenantID, c acmesync.Command) (acmesync.Tenant, error)
 	RequireReauth(ctx context.Context, f acmesync.Fence, reason string) (news bool, err error)
 	Completed(ctx context.Context, f acmesync.Fence) (bool, error)
+	DescribeAccount(ctx context.Context, t acmesync.TenantID, region, timeZone string) error
 }
 
 // Lanes fences attempts and knows when a lane is due.
@@ -67,6 +68,7 @@ type Inbox interface {
 	Missed(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string, versions []int64) (int, error)
 	TrustHooks(ctx context.Context, f acmesync.Fence, missed int) (proven bool, err error)
 	CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fetched) error
+	TakeRevisits(ctx context.Context, f acmesync.Fence, limit int) (int, error)
 	ClaimPages(ctx context.Context, f acmesync.Fence, maxRecords, maxBytes int) ([]acmesync.Page, error)
 	ReleasePages(ctx context.Context, f acmesync.Fence, pages []acmesync.Page) error
 }

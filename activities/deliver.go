@@ -29,10 +29,9 @@ type deliverLane struct {
 	priority acmesync.Priority // of the last claim: what the next one waits for its turn as
 	writes   int64             // counts this attempt's requests to the app: the low part of revisions
 	staff    mapping.Staff
-	staffIDs map[string]string // Acme's user → hash of what the mapping knows of them
-	stamp    string            // which reading of both sides' users the staff was made of
-	looked   time.Time         // when it was last looked whether the app's users are due
-	counted  bool              // no count is due: all were sent, and no fact has moved since
+	stamp    string    // which reading of both sides' users the staff was made of
+	looked   time.Time // when it was last looked whether the app's users are due
+	counted  bool      // no count is due: all were sent, and no fact has moved since
 	lowWater lowWater
 
 	refusals map[acmesync.Key]acmesync.Refusal // what the app did not take when it was last asked; nil: not read yet
@@ -182,11 +181,14 @@ func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
 		}
 		appUsers = append(appUsers, u)
 	}
-	staff := mapping.NewStaff(users, appUsers)
-	staffIDs, matches := make(map[string]string, len(users)), make(map[string]string, len(users))
+	staff, matches := l.rules.Staff(users, appUsers), make(map[string]string, len(users))
+	for id := range l.tenant.Config.People.Owners { // Acme's list may know nothing of them any more
+		match, _ := staff.AppUser(id)
+		matches[id] = match.ID
+	}
 	for _, u := range users {
 		match, _ := staff.AppUser(u.ID)
-		staffIDs[u.ID], matches[u.ID] = match.ID+"\x00"+match.TimeZone, match.ID
+		matches[u.ID] = match.ID
 	}
 	moved, err := l.People.CommitMatches(ctx, l.fence, matches)
 	if err != nil {
@@ -198,8 +200,17 @@ func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
 	if err := l.recount(ctx, staff, appUsers); err != nil {
 		return err
 	}
-	l.staff, l.staffIDs, l.stamp = staff, staffIDs, stamp
+	l.staff, l.stamp = staff, stamp
 	return nil
+}
+
+// staffKey is what the mapping knows of one of Acme's users.
+func (l *deliverLane) staffKey(acmeUserID string) string {
+	match, known := l.staff.AppUser(acmeUserID)
+	if !known && !l.staff.Known(acmeUserID) {
+		return ""
+	}
+	return match.ID + "\x00" + match.TimeZone
 }
 
 // nextRevision orders the next request to the app after all before it.

@@ -45,7 +45,7 @@ func (r *round) compare(ctx context.Context) error {
 		if c.entry.Steps&acmesync.StepSeries != 0 {
 			hash = r.seriesHash(hash)
 		}
-		if c.known && hash == c.entry.Hash && !c.again {
+		if c.known && hash == c.entry.Hash && !c.again && c.entry.Code != acmesync.BeyondHorizon { // time alone brings that one in
 			c.ends = duplicate
 		}
 	}
@@ -70,7 +70,7 @@ func (r *round) hash(c *candidate, contacts map[string]string) string {
 			parts = append(parts, []byte(contacts[id]))
 		}
 	}
-	parts = append(parts, []byte(r.staffIDs[c.item.OwnerID]))
+	parts = append(parts, []byte(r.staffKey(c.item.OwnerID)))
 	return hashOf(parts...)
 }
 

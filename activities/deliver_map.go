@@ -87,11 +87,15 @@ func (r *round) sortOut(ctx context.Context, c *candidate, err error) {
 	c.result.State, c.result.Code, c.result.Field = state, why.Code, why.Field
 	c.remove = mayBeThere(c)
 	r.noFact(c)
+	var s *mapping.Skip
+	if errors.As(err, &s) && !s.Again.IsZero() {
+		r.revisit(c, s)
+	}
 }
 
 // occasion tells the mapping what it has to know beside the record.
 func (r *round) occasion(c *candidate) mapping.Occasion {
-	return mapping.Occasion{Now: r.pages[0].Claimed, Delivered: c.entry.Delivered()}
+	return mapping.Occasion{Now: r.pages[0].Claimed, Delivered: c.entry.Carried()}
 }
 
 // noFact takes a touch-point out of the counts, if it was ever in them.
@@ -101,11 +105,19 @@ func (r *round) noFact(c *candidate) {
 	}
 }
 
+// revisit notes a candidate that waits for its time alone, each time it comes by: its time may have changed.
+func (r *round) revisit(c *candidate, s *mapping.Skip) {
+	r.commit.Revisits = append(r.commit.Revisits, acmesync.Revisit{Key: c.key, At: s.Again})
+	if c.known && c.hash == c.entry.Hash && c.entry.Code == s.Code && !c.remove && !c.again {
+		c.ends = duplicate
+	}
+}
+
 func (r *round) tombstone(c *candidate) {
 	c.result.State = acmesync.Deleted
-	c.remove = mayBeThere(c)
+	r.depart(c, mayBeThere(c))
 	r.noFact(c)
-	if !c.remove {
+	if !c.remove && !c.mark {
 		c.ends = done
 	}
 }

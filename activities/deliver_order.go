@@ -113,7 +113,8 @@ func (r *round) gone(ctx context.Context, page int, o acmesync.Order, newest map
 		c.result = e
 		c.result.State, c.result.Code, c.result.Field, c.result.Hash = acmesync.Deleted, "", "", ""
 		r.noFact(c)
-		r.order(newest, c, e.Steps >= acmesync.StepWritten)
+		r.depart(c, e.Steps >= acmesync.StepWritten)
+		r.order(newest, c, c.remove)
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func (r *round) order(newest map[acmesync.Key]*candidate, c *candidate, remove b
 	}
 	newest[c.key] = c
 	c.remove, c.given = remove, true
-	if !remove && c.ends == unsettled {
+	if !remove && !c.mark && c.ends == unsettled {
 		c.ends = done
 	}
 	r.candidates = append(r.candidates, c)

@@ -61,6 +61,10 @@ func (r *round) partDone(c, p *candidate) {
 
 // conclude says in the ledger where a finished record's events stand.
 func (c *candidate) conclude() {
+	if c.mark {
+		c.result.Steps = c.entry.Steps
+		return
+	}
 	c.result.Steps &= acmesync.StepWritten
 	switch {
 	case c.series != nil:

@@ -21,6 +21,8 @@ type candidate struct {
 	event  *app.Event // to be written
 	mapped string     // its hash
 	remove bool       // to be taken out of the app
+	mark   bool       // deleted, and to stay in the app as cancelled
+	stays  bool       // deleted, and to stay in the app, marked or not
 	result acmesync.LedgerEntry
 	fault  *acmesync.Fault
 	ends   outcome

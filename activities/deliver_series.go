@@ -62,6 +62,15 @@ func (r *round) full(c *candidate) bool {
 // expandInto takes over what a master was expanded into.
 func (r *round) expandInto(c *candidate, s *mapping.Series) {
 	c.series, c.result.Hash = s, r.seriesHash(c.hash)
+	if !s.Again.IsZero() {
+		// On the same day it would be taken for what it is already.
+		tomorrow := r.pages[0].Claimed.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)
+		again := s.Again
+		if again.Before(tomorrow) {
+			again = tomorrow
+		}
+		r.commit.Revisits = append(r.commit.Revisits, acmesync.Revisit{Key: c.key, At: again})
+	}
 	r.instances += len(s.Events)
 	for _, e := range s.Events {
 		if ends := mapping.EndsAt(e.Event); ends.After(c.endsAt) {
@@ -142,7 +151,7 @@ func (r *round) planSeries(ctx context.Context) error {
 
 // inSeries picks the candidates that have, had, or may have had something in `instances`.
 func (r *round) inSeries(c *candidate) bool {
-	if c.key.Stream != acmesync.Appointments || c.later || (c.ends != unsettled && c.ends != done) {
+	if c.key.Stream != acmesync.Appointments || c.later || c.stays || (c.ends != unsettled && c.ends != done) {
 		return false
 	}
 	return c.series != nil || c.place != nil || c.remove || c.entry.Steps&seriesSteps != 0 || r.pages[c.page].Tries > 0

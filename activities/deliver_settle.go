@@ -28,12 +28,22 @@ func (r *round) settle(ctx context.Context) error {
 	r.rememberRefusals()
 	r.fencedAt = time.Now()
 	r.counted = r.counted && len(r.commit.Facts) == 0 && len(r.commit.NoFacts) == 0
-	if len(r.commit.Hints) > 0 {
+	if len(r.commit.Hints) > 0 || r.revisitSoon() {
 		r.wake(ctx, acmesync.Fetch)
 	}
 	r.notices.parked(r.commit.Parked)
 	r.noticeClosed()
 	return nil
+}
+
+// revisitSoon: the fetch lane polls at least once a day and sees then what is due; what comes before that it has to be told.
+func (r *round) revisitSoon() bool {
+	for _, v := range r.commit.Revisits {
+		if v.At.Before(r.pages[0].Claimed.Add(24 * time.Hour)) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *round) settleOne(c *candidate) {
@@ -67,7 +77,7 @@ func (r *round) settleOne(c *candidate) {
 		}
 		r.commit.Closed = append(r.commit.Closed, closed)
 	}
-	if c.event != nil {
+	if c.event != nil && !c.mark {
 		c.endsAt = mapping.EndsAt(*c.event)
 	}
 	if !c.endsAt.IsZero() {

@@ -21,6 +21,9 @@ func (r *round) write(ctx context.Context) error {
 	if err := r.mergeBoth(ctx); err != nil {
 		return err
 	}
+	if err := r.markCancelled(ctx); err != nil {
+		return err
+	}
 	var upserts, removals []*candidate
 	for _, c := range r.candidates {
 		switch {

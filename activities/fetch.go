@@ -7,6 +7,7 @@ import (
 
 	"acmesync"
 	"acmesync/acme"
+	"acmesync/mapping"
 
 	"go.temporal.io/sdk/activity"
 )
@@ -14,17 +15,24 @@ import (
 // Fetch is the lane that reads Acme into the inbox: hints first, then the next page of a stream that is due.
 func (a *Activities) Fetch(ctx context.Context, in LaneInput) (LaneResult, error) {
 	return a.run(ctx, in.Tenant, acmesync.Fetch, func(at *attempt) (lane, error) {
-		return &fetchLane{attempt: at, walks: map[acmesync.Stream]*acme.Walk{}, budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner}}, nil
+		rules, err := a.rulesOf(at.tenant, at.connection)
+		return &fetchLane{
+			attempt: at, rules: rules, polled: map[acmesync.Stream]bool{}, walks: map[acmesync.Stream]*acme.Walk{},
+			budget: budget{Budgets: a.Budgets, owner: at.connection.LimitOwner},
+		}, err
 	})
 }
 
 // fetchLane is one attempt of the fetch lane.
 type fetchLane struct {
 	*attempt
+	rules  *mapping.Rules
+	polled map[acmesync.Stream]bool // by this attempt
 	budget budget
 	// failedAlone counts records that failed alone since anything was read.
 	failedAlone int
 	full        bool      // the inbox has reached its bound; reading goes on at half of it
+	more        bool      // revisits are due beyond those taken
 	prepared    time.Time // when what every read depends on was seen to
 	left        bool      // the app's changes are not listened to any more
 	rangAt      time.Time // when it was last looked whether something waits for delivery
@@ -97,7 +105,7 @@ func (l *fetchLane) judgeIf(ctx context.Context, stream acmesync.Stream, err err
 
 // prepare sees to what every read depends on: a subscription, and Acme's users.
 func (l *fetchLane) prepare(ctx context.Context) error {
-	if time.Since(l.prepared) < prepareAgain {
+	if time.Since(l.prepared) < prepareAgain && !l.more {
 		return nil
 	}
 	if err := l.prepareNow(ctx); err != nil {
@@ -114,8 +122,16 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 	if err := l.listen(ctx); err != nil {
 		return err
 	}
+	taken, err := l.Inbox.TakeRevisits(ctx, l.fence, revisitsAtOnce)
+	if err != nil {
+		return err
+	}
+	l.more = taken == revisitsAtOnce
 	stale, _, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
 	if err != nil || !stale {
+		return err
+	}
+	if err := l.learnAccount(ctx); err != nil {
 		return err
 	}
 	users, err := l.readUsers(ctx)
@@ -171,21 +187,23 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 	if err != nil {
 		return false, err
 	}
-	for _, p := range positions {
-		if !p.Due || slices.Contains(held, p.Stream) {
-			continue
-		}
-		full, err := l.inboxFull(ctx)
-		if err != nil || full {
-			return false, err
-		}
-		if p.Stream == acmesync.AppEvents {
-			return true, l.appChanges(ctx, p)
-		}
-		return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
+	p, found, err := l.next(ctx, positions, held)
+	if err != nil {
+		return false, err
 	}
-	l.noneDue = time.Now()
-	return false, nil
+	if !found {
+		l.noneDue = time.Now()
+		return false, nil
+	}
+	full, err := l.inboxFull(ctx)
+	if err != nil || full {
+		return false, err
+	}
+	l.polled[p.Stream] = true
+	if p.Stream == acmesync.AppEvents {
+		return true, l.appChanges(ctx, p)
+	}
+	return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
 }
 
 func (l *fetchLane) inboxFull(ctx context.Context) (bool, error) {

@@ -18,6 +18,10 @@ func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 	if err != nil || len(hints) == 0 {
 		return idle, err
 	}
+	claimed := len(hints)
+	if hints, err = l.endOff(ctx, hints); err != nil {
+		return idle, err
+	}
 	leave, err := l.enter(ctx, acmesync.Live)
 	if err != nil {
 		return idle, err
@@ -43,7 +47,7 @@ func (l *fetchLane) hints(ctx context.Context) (progress, error) {
 		}
 	}
 	worked := busy
-	if len(hints) < hintsAtOnce {
+	if claimed < hintsAtOnce {
 		worked = settled
 	}
 	return worked, nil

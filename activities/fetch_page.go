@@ -12,12 +12,9 @@ import (
 // overlap is how much of what was read last is read again: records committed late in Acme with an earlier time.
 const overlap = 5 * time.Second
 
-// Poll intervals: short while webhooks have not proven themselves, long when they have; and pages where none is configured.
 const (
-	pollUnproven = time.Minute
-	pollProven   = 15 * time.Minute
 	hookOnItsWay = 10 * time.Second
-	defaultPage  = 200
+	mostPerPage  = 200 // Acme refuses more
 )
 
 // page reads one page of a stream and commits its rows with the position.
@@ -44,11 +41,16 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if err != nil {
 		return l.pageFailed(ctx, p, err)
 	}
-	contacts, err := l.contactsOf(ctx, p.Stream, answer.Items)
+	next := advance(p, answer)
+	next.Tail = tail(next, answer.Items)
+	items := answer.Items
+	if nothingNew(p, next, items) {
+		items = nil
+	}
+	contacts, err := l.contactsOf(ctx, p.Stream, items)
 	if err != nil {
 		return err
 	}
-	next := advance(p, answer)
 	if !next.Walking {
 		next.Restarts = 0
 	}
@@ -57,16 +59,16 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 			return err
 		}
 	}
-	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, answer.Items, contacts, &next)); err != nil {
+	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, items, contacts, &next)); err != nil {
 		return err
 	}
 	return l.release(ctx, acmesync.DependsOnAcme, p.Stream)
 }
 
 func (l *fetchLane) query(p acmesync.Position) acme.ListQuery {
-	q := acme.ListQuery{Limit: l.tenant.Config.PageSize, IncludeDeleted: true}
-	if q.Limit == 0 {
-		q.Limit = defaultPage
+	q := acme.ListQuery{Limit: mostPerPage, IncludeDeleted: true}
+	if chosen := l.tenant.Config.PageSize; chosen > 0 {
+		q.Limit = min(q.Limit, chosen)
 	}
 	if p.PageLimit > 0 {
 		q.Limit = min(q.Limit, p.PageLimit)
@@ -129,8 +131,9 @@ func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answe
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		return time.Duration(s) * time.Second, nil
 	}
+	unproven, trusted := l.rules.PollBounds()
 	if !p.Backfilled || p.Stream == acmesync.Contacts {
-		return pollUnproven, nil
+		return unproven, nil
 	}
 	var ids []string
 	var versions []int64
@@ -149,9 +152,9 @@ func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answe
 	}
 	proven, err := l.Inbox.TrustHooks(ctx, l.fence, missed)
 	if err != nil || !proven {
-		return pollUnproven, err
+		return unproven, err
 	}
-	return pollProven, nil
+	return trusted, nil
 }
 
 // fetched makes rows of what a read brought. Contacts are kept as people; records of the other streams go to the deliver lane.

@@ -53,6 +53,9 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err := db.storeTwoWay(ctx, tx, f, d.TwoWay); err != nil {
 			return err
 		}
+		if err := storeRevisits(ctx, tx, f, d.Revisits); err != nil {
+			return err
+		}
 		masters, err := storeSeries(ctx, tx, f, d)
 		if err != nil {
 			return err

@@ -357,6 +357,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Keys:      []acmesync.BusinessKey{{AcmeID: "canary-in-step", Key: "11111111-1111-1111-1111-111111111111", SourceAt: time.Now(), Holds: true}},
 		Refused:   []acmesync.Refusal{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-refused"}, Tries: 2}},
 		Facts:     []acmesync.Fact{{AcmeID: "canary-fact", UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", OccurredAt: time.Now()}},
+		Revisits:  []acmesync.Revisit{{Key: acmesync.Key{Stream: acmesync.Appointments, AcmeID: "canary-revisit"}, At: time.Now().Add(-time.Minute)}},
 	}))
 	_, err = d.CommitMatches(ctx, v.deliver, map[string]string{"canary-user": "canary-app-user"})
 	require.NoError(t, err)

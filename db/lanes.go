@@ -156,6 +156,7 @@ var dueOf = map[acmesync.Lane]string{
 		FROM (
 			SELECT stream, due_at AS at, false AS hints FROM positions WHERE tenant = $1
 			UNION ALL SELECT '', min(due_at), true FROM envelopes WHERE tenant = $1 AND lane = 'fetch' AND ended_at IS NULL
+			UNION ALL SELECT '', min(due_at), true FROM revisits WHERE tenant = $1
 			UNION ALL SELECT '', least(subscription_due, app_subscription_due), false FROM connections WHERE tenant = $1
 			UNION ALL SELECT '', max(next_at), false FROM holds WHERE tenant = $1 AND dependency = 'acme' AND next_at > now()
 		) due`,

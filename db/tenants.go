@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -156,12 +157,26 @@ func (db *DB) Connection(ctx context.Context, id acmesync.TenantID) (acmesync.Co
 	return c, nil
 }
 
-// DescribeAccount keeps what a successful check learnt about the Acme account.
+// DescribeAccount keeps what the Acme account says about itself. Where that has changed every record may come out differently:
+// lanes notice at their next page, and all streams are read again.
 func (db *DB) DescribeAccount(ctx context.Context, id acmesync.TenantID, region, timeZone string) error {
 	err := db.in(ctx, id, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE connections SET region = $3, time_zone = $4 WHERE tenant = $1 AND connection = $2`,
-			id, acmesync.MainConnection, region, timeZone)
-		return err
+		var epoch int64
+		err := tx.GetContext(ctx, &epoch, `
+			UPDATE tenants t SET epoch = epoch + 1 FROM connections c
+			WHERE t.tenant = $1 AND c.tenant = t.tenant AND c.connection = $2 AND (c.region, c.time_zone) <> ($3, $4)
+			RETURNING epoch`, id, acmesync.MainConnection, region, timeZone)
+		if errors.Is(notFound(err), acmesync.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE connections SET region = $3, time_zone = $4 WHERE tenant = $1 AND connection = $2`,
+			id, acmesync.MainConnection, region, timeZone); err != nil {
+			return err
+		}
+		return walkAgain(ctx, tx, id, acmesync.Command{})
 	})
 	if err != nil {
 		return fmt.Errorf("keep the account of %s: %w", id, err)

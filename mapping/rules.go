@@ -118,7 +118,7 @@ func stampOf(c acmesync.Config, s Settings) string {
 // Occasion is what the mapping is told beside the record itself: it has no clock and no memory of its own.
 type Occasion struct {
 	Now       time.Time // Postgres's clock
-	Delivered bool      // the app has this record's event already
+	Delivered bool      // the record was carried over before, see acmesync.LedgerEntry.Carried
 }
 
 // Appointment maps one appointment to an event without ExternalID and Revision, which the caller sets.
