@@ -40,7 +40,7 @@ func (a *Account) checkAppointment(p *acme.Appointment) error {
 		}
 	}
 	if len(wrong) == 0 {
-		if entry, bad := a.judge.Appointment(&acme.Appointment{OwnerID: anyInApp, Start: p.Start, End: p.End}); bad {
+		if entry, bad := a.judge.Appointment(&acme.Appointment{OwnerID: anyInApp, Start: p.Start, End: p.End}); bad && entry.Kind == manifest.Park {
 			wrong = append(wrong, timeFault(entry.Code))
 		}
 	}

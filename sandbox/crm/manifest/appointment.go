@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"net/url"
+	"time"
 
 	"acmesync/acme"
 )
@@ -32,6 +33,30 @@ func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 	return Entry{}, false
 }
 
+// Days before and after now that an integration carries over unless it was told otherwise.
+const (
+	historyDays = 90
+	horizonDays = 365
+)
+
+// scope lists what is over for too long, or too far ahead. A whole day lasts until it is over everywhere.
+func (j *Judge) scope(a *acme.Appointment, start, end time.Time) (Entry, bool) {
+	if j.Now == nil || a.Recurrence != nil { // a series goes on for as long as its rule says
+		return Entry{}, false
+	}
+	if a.Start.Date != "" {
+		start, end = start.Add(-14*time.Hour), end.Add(12*time.Hour)
+	}
+	now := j.Now()
+	switch {
+	case end.Before(now.Add(-historyDays * 24 * time.Hour)):
+		return skip(a.ID, TooOld, "It was over more than 90 days ago.")
+	case start.After(now.Add(horizonDays * 24 * time.Hour)):
+		return skip(a.ID, BeyondHorizon, "It begins more than a year from now.")
+	}
+	return Entry{}, false
+}
+
 func (j *Judge) times(a *acme.Appointment) (Entry, bool) {
 	start, startCode := j.instant(a.Start)
 	end, endCode := j.instant(a.End)
@@ -47,7 +72,7 @@ func (j *Judge) times(a *acme.Appointment) (Entry, bool) {
 	if end.Before(start) {
 		return park(a.ID, EndBeforeStart, "It ends before it starts.")
 	}
-	return Entry{}, false
+	return j.scope(a, start, end)
 }
 
 func (j *Judge) series(a *acme.Appointment) (Entry, bool) {

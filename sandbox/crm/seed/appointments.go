@@ -28,6 +28,8 @@ func (m *maker) appointments() {
 	if len(m.outside) > 0 {
 		defects.deal(manifest.OwnerUnmatched, m.Appointments*3/100, 0.3)
 	}
+	defects.deal(manifest.TooOld, share(m.Appointments, 150), 0.15)
+	defects.deal(manifest.BeyondHorizon, share(m.Appointments, 200), 0.85)
 	defects.deal(inSeries, m.Appointments*2/100, 0.6)
 
 	series := &seriesMaker{}

@@ -54,7 +54,7 @@ func (m *maker) possible(resource acme.Resource, code manifest.Code) error {
 	var codes []manifest.Code
 	switch resource {
 	case acme.Appointments:
-		codes = parkedAppointments()
+		codes = append(parkedAppointments(), manifest.TooOld, manifest.BeyondHorizon)
 		if len(m.outside) > 0 {
 			codes = append(codes, manifest.OwnerUnmatched)
 		}

@@ -2,7 +2,8 @@
 //
 // Most records are good, many are messy in ways an integration must cope with, and a few have
 // exactly one defect each, listed in Set.Defects. Nothing is dated after the anchor's midnight (UTC)
-// except appointments that lie ahead, so data made today is history for whoever reads it.
+// except appointments that lie ahead, so data made today is history for whoever reads it. A few lie out of the scope that is
+// usual, far behind or far ahead: those are listed too.
 package seed
 
 import (

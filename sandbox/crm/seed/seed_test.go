@@ -39,7 +39,7 @@ func judge(p seed.Plan, set *seed.Set) *manifest.Judge {
 	for i, u := range set.Users {
 		known[u.ID] = p.People[i].InApp
 	}
-	return &manifest.Judge{Staff: known}
+	return &manifest.Judge{Staff: known, Now: func() time.Time { return p.Anchor }}
 }
 
 func TestSeed(t *testing.T) {
@@ -130,6 +130,7 @@ func defectsHold(t *testing.T, p seed.Plan) {
 	for _, code := range []manifest.Code{
 		manifest.StartMissing, manifest.EndMissing, manifest.EndBeforeStart, manifest.TimeZoneUnknown, manifest.TimeInvalid,
 		manifest.OwnerMissing, manifest.AppRejected, manifest.RecurrenceInvalid, manifest.RecurrenceTooDense, manifest.OwnerUnmatched,
+		manifest.TooOld, manifest.BeyondHorizon,
 		manifest.OccurredMissing, manifest.UserMissing, manifest.OccurredAfterLogged,
 		manifest.InternalNotCounted, manifest.BouncedNotCounted, manifest.UserUnmatched,
 	} {
@@ -145,8 +146,10 @@ func datesHold(t *testing.T, set *seed.Set) {
 	for _, a := range set.Appointments {
 		require.True(t, a.UpdatedAt.Before(anchor) && !a.CreatedAt.After(a.UpdatedAt), a.ID)
 		require.Zero(t, a.UpdatedAt.Nanosecond()%1000, a.ID)
-		if a.Start == nil || set.Defects[a.ID] == manifest.TimeInvalid {
+		switch set.Defects[a.ID] {
+		case manifest.StartMissing, manifest.TimeInvalid, manifest.TooOld, manifest.BeyondHorizon:
 			continue
+		default: // in scope
 		}
 		day, err := time.Parse(time.DateOnly, (a.Start.Date + a.Start.DateTime)[:10])
 		require.NoError(t, err)

@@ -1,6 +1,8 @@
 package seed
 
 import (
+	"time"
+
 	"acmesync/acme"
 	"acmesync/sandbox/crm/manifest"
 )
@@ -30,9 +32,24 @@ func (m *maker) spoil(d dice, a *acme.Appointment, code manifest.Code, i int) {
 		a.Recurrence = &acme.Recurrence{RRule: pick(d, []string{"FREQ=FORTNIGHTLY", "every Monday", "FREQ=WEEKLY;BYDAY=XX"})}
 	case manifest.RecurrenceTooDense:
 		a.Recurrence = &acme.Recurrence{RRule: "FREQ=MINUTELY;INTERVAL=15;COUNT=8"}
+	case manifest.TooOld:
+		m.shift(a, -d.between(250, 600))
+		a.Status = acme.Completed
+	case manifest.BeyondHorizon:
+		m.shift(a, d.between(500, 900))
+		a.Status = acme.Scheduled
 	default: // a defect of touch-points
 	}
 	if code != manifest.AppRejected && i%2 == 0 {
 		a.ConferenceURL = ""
+	}
+}
+
+// shift moves an appointment by so many days on the calendar.
+func (m *maker) shift(a *acme.Appointment, days int) {
+	for _, of := range []*acme.Moment{a.Start, a.End} {
+		if local, err := time.Parse(localLayout, of.DateTime); err == nil {
+			of.DateTime = local.AddDate(0, 0, days).Format(localLayout)
+		}
 	}
 }
