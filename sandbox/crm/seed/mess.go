@@ -34,7 +34,7 @@ func (m *maker) mess(d dice, a *acme.Appointment) {
 	if d.chance(0.03) {
 		a.Subject = pick(d, oddSubjects())
 	}
-	if d.chance(0.004) {
+	if d.chance(0.008) {
 		a.NotesHTML = longNotes()
 	}
 	switch roll := d.Float64(); {
