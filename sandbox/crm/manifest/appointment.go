@@ -33,12 +33,6 @@ func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Days before and after now that an integration carries over unless it was told otherwise.
-const (
-	historyDays = 90
-	horizonDays = 365
-)
-
 // scope lists what is over for too long, or too far ahead. A whole day lasts until it is over everywhere.
 func (j *Judge) scope(a *acme.Appointment, start, end time.Time) (Entry, bool) {
 	if j.Now == nil || a.Recurrence != nil { // a series goes on for as long as its rule says
