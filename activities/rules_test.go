@@ -272,7 +272,6 @@ func TestIdlePolls(t *testing.T) {
 	w := newWorld(t, acmesync.Config{PollSeconds: 3600})
 	w.put(t, "appointments", "apt_1", appointment(nil))
 	w.put(t, "contacts", "con_1", map[string]any{"name": "Ann", "emails": []string{}, "phones": []string{}})
-	w.clock.set(10 * time.Second) // beyond the overlap, so that the page is settled
 	w.run(t)
 	w.becomes(t, "apt_1", "in_step", "")
 	w.quiet(t)
