@@ -54,7 +54,7 @@ func (r *round) markOne(ctx context.Context, c *candidate) error {
 	default:
 		event := mapping.Cancelled(found.Events[0].Event)
 		event.IfVersion = 0
-		c.event, c.mapped = &event, eventHash(event)
+		c.event, c.mapped = &event, mapping.EventHash(event)
 	}
 	return nil
 }
