@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (w *world) configure(t *testing.T, c acmesync.Config, walk ...acmesync.Stream) {
+func (w *world) ruled(t *testing.T, c acmesync.Config, walk ...acmesync.Stream) {
 	t.Helper()
 	at, err := w.Tenant(t.Context(), tenant)
 	require.NoError(t, err)
@@ -108,10 +108,10 @@ func TestScope(t *testing.T) {
 		w.bring(t, "apt_private", map[string]any{"is_private": true})
 		w.becomes(t, "apt_private", "in_step", "")
 		narrow := acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{Scope: acmesync.Scope{Private: acmesync.PrivateSkip}}}
-		w.configure(t, narrow, acmesync.Appointments)
+		w.ruled(t, narrow, acmesync.Appointments)
 		w.becomes(t, "apt_private", "skipped", acmesync.PrivateExcluded)
 		require.Nil(t, w.event(t, "apt_private"))
-		w.configure(t, acmesync.Config{PollSeconds: 3600}, acmesync.Appointments)
+		w.ruled(t, acmesync.Config{PollSeconds: 3600}, acmesync.Appointments)
 		w.becomes(t, "apt_private", "in_step", "")
 		require.NotNil(t, w.event(t, "apt_private"))
 	})
@@ -163,7 +163,7 @@ func TestDeletedRules(t *testing.T) {
 		require.Equal(t, app.StatusCancelled, status("apt_nowhere"))
 	})
 	t.Run("kept, nothing about the event changes", func(t *testing.T) {
-		w.configure(t, acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{When: acmesync.WhenRules{Deleted: acmesync.FateKeep}}})
+		w.ruled(t, acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{When: acmesync.WhenRules{Deleted: acmesync.FateKeep}}})
 		w.bring(t, "apt_keep", nil)
 		w.becomes(t, "apt_keep", "in_step", "")
 		remove(t, "apt_keep")
@@ -173,7 +173,7 @@ func TestDeletedRules(t *testing.T) {
 	})
 	t.Run("other rules find what was kept", func(t *testing.T) {
 		remove(t, "apt_keep")
-		w.configure(t, acmesync.Config{PollSeconds: 3600}, acmesync.Appointments)
+		w.ruled(t, acmesync.Config{PollSeconds: 3600}, acmesync.Appointments)
 		eventually(t, "it is gone", func() bool { return w.event(t, "apt_keep") == nil })
 	})
 }
@@ -186,7 +186,7 @@ func TestStreamOff(t *testing.T) {
 	w.run(t)
 	w.bring(t, "apt_before", nil)
 	w.becomes(t, "apt_before", "in_step", "")
-	w.configure(t, off)
+	w.ruled(t, off)
 	w.quiet(t)
 
 	t.Run("its hints end with a code and nothing is read; what is in the app stays", func(t *testing.T) {
@@ -207,7 +207,7 @@ func TestStreamOff(t *testing.T) {
 		eventually(t, "it counts", func() bool { return w.balance(t, acmesync.Touchpoints).InStep == 1 })
 	})
 	t.Run("switched on again the stream is read from its beginning", func(t *testing.T) {
-		w.configure(t, on)
+		w.ruled(t, on)
 		w.becomes(t, "apt_while", "in_step", "")
 	})
 }
@@ -222,7 +222,7 @@ func TestUnmatchedOwnerParks(t *testing.T) {
 	t.Run("named in the rules, it goes to that user", func(t *testing.T) {
 		users, err := w.client().Users(t.Context())
 		require.NoError(t, err)
-		w.configure(t, acmesync.Config{PollSeconds: 3600, People: acmesync.PeopleRules{Owners: map[string]string{"usr_temp": users[0].ID}}}, acmesync.Appointments)
+		w.ruled(t, acmesync.Config{PollSeconds: 3600, People: acmesync.PeopleRules{Owners: map[string]string{"usr_temp": users[0].ID}}}, acmesync.Appointments)
 		w.becomes(t, "apt_1", "in_step", "")
 		require.Equal(t, users[0].ID, w.event(t, "apt_1").OwnerID)
 	})
@@ -262,7 +262,7 @@ func TestQuietHours(t *testing.T) {
 		require.Nil(t, w.event(t, "apt_waits"))
 	})
 	t.Run("other rules take effect at once", func(t *testing.T) {
-		w.configure(t, acmesync.Config{PollSeconds: 3600})
+		w.ruled(t, acmesync.Config{PollSeconds: 3600})
 		w.becomes(t, "apt_waits", "in_step", "")
 	})
 }

@@ -25,7 +25,7 @@ func (p *Preview) judge(stream acmesync.Stream, item acme.Item, contacts map[str
 	case item.Deleted:
 		return p.judgeDeleted(s, there)
 	}
-	on := mapping.Occasion{Now: p.now, Delivered: known && entry.Delivered()}
+	on := mapping.Occasion{Now: p.now, Delivered: known && entry.Carried()}
 	draft, err := p.Draft.Record(stream, item, contacts, p.staff, on)
 	if err != nil {
 		state, why, _ := mapping.Verdict(err)
