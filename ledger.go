@@ -52,6 +52,9 @@ func (e LedgerEntry) Delivered() bool {
 // Carried reports whether the record was carried over before: the app has or may have its event, or it counts. Age alone does not
 // take such a one out.
 func (e LedgerEntry) Carried() bool {
+	if e.Steps == StepException && e.AppID == "" {
+		return false // it stands for an instance, and was left out
+	}
 	return e.Steps >= StepWritten || e.Key.Stream == Touchpoints && e.State == InStep
 }
 

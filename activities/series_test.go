@@ -365,3 +365,39 @@ func TestSeriesKeepsFirst(t *testing.T) {
 		w.shows(t, "s", weekly(t, "Weekly", 3, map[int]string{2: "Later " + third + " confirmed"}))
 	})
 }
+
+func TestSeriesGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600})
+	w.run(t)
+	w.quiet(t)
+	w.set(t, "s", master(t, "FREQ=WEEKLY", nil))
+	eventually(t, "it is carried over", func() bool { return len(w.shown(t, "s")) > 40 })
+
+	t.Run("a series without an end is looked at again when its next appointment comes inside the horizon", func(t *testing.T) {
+		eventually(t, "the look is due then", func() bool {
+			return w.scalar(t, `
+				SELECT count(*) FROM revisits r WHERE acme_id = 's' AND abs(extract(epoch FROM due_at - greatest(date_trunc('day', now() AT TIME ZONE 'UTC') AT TIME ZONE 'UTC' + interval '1 day',
+					(SELECT to_timestamp(max(original), 'YYYYMMDD"T"HH24MISS"Z"') FROM instances WHERE series_id = 's') + interval '7 days' - interval '365 days'))) < 2 * 86400`) == 1
+		})
+	})
+	t.Run("a look that finds nothing new writes nothing", func(t *testing.T) {
+		revisions := w.revisions(t)
+		w.exec(t, `UPDATE ledger SET hash = gen_random_uuid() WHERE acme_id = 's'`) // as if it were of another day
+		w.exec(t, `UPDATE revisits SET due_at = now()`)
+		w.poll(t)
+		eventually(t, "it was looked at", func() bool { return w.scalar(t, `SELECT count(*) FROM revisits WHERE due_at > now()`) == 1 })
+		w.quiet(t)
+		require.Equal(t, revisions, w.revisions(t))
+	})
+	t.Run("an exception that is left out for its age stays left out", func(t *testing.T) {
+		old := time.Now().AddDate(0, -6, 0).UTC()
+		w.set(t, "e", exception(t, "s", 1, 0, map[string]any{"start": moment(old), "end": moment(old.Add(time.Hour))}))
+		eventually(t, "its instance is not where it was", func() bool { return w.shown(t, "s")["/"+original(t, 1)] == "" })
+		w.set(t, "e", map[string]any{"subject": "Typed again"})
+		eventually(t, "it is skipped again", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM ledger WHERE acme_id = 'e' AND version > 1 AND state = 'skipped' AND code = 'too_old'`) == 1
+		})
+		require.NotContains(t, w.shown(t, "s"), "/"+original(t, 1))
+	})
+}
