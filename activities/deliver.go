@@ -183,12 +183,10 @@ func (l *deliverLane) loadStaff(ctx context.Context, stamp string) error {
 	}
 	staff, matches := l.rules.Staff(users, appUsers), make(map[string]string, len(users))
 	for id := range l.tenant.Config.People.Owners { // Acme's list may know nothing of them any more
-		match, _ := staff.AppUser(id)
-		matches[id] = match.ID
+		matches[id] = l.rules.OwnerKey(staff, id)
 	}
 	for _, u := range users {
-		match, _ := staff.AppUser(u.ID)
-		matches[u.ID] = match.ID
+		matches[u.ID] = l.rules.OwnerKey(staff, u.ID)
 	}
 	moved, err := l.People.CommitMatches(ctx, l.fence, matches)
 	if err != nil {
@@ -210,7 +208,7 @@ func (l *deliverLane) staffKey(acmeUserID string) string {
 	if !known && !l.staff.Known(acmeUserID) {
 		return ""
 	}
-	return match.ID + "\x00" + match.TimeZone
+	return l.rules.OwnerKey(l.staff, acmeUserID) + "\x00" + match.TimeZone
 }
 
 // nextRevision orders the next request to the app after all before it.
