@@ -2,6 +2,7 @@ package activities_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -299,5 +300,47 @@ func TestIdlePolls(t *testing.T) {
 		w.put(t, "appointments", "apt_2", appointment(nil))
 		poll(t)
 		w.becomes(t, "apt_2", "in_step", "")
+	})
+}
+
+func TestDeletedSeriesRules(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{When: acmesync.WhenRules{Deleted: acmesync.FateMark}}})
+	w.run(t)
+	w.quiet(t)
+	set := func(t *testing.T, id string, fields map[string]any) {
+		t.Helper()
+		w.put(t, "appointments", id, fields)
+		w.hook(t, acmesync.Appointments, id, 0)
+	}
+	statuses := func(prefix string) map[string]int {
+		all := map[string]int{}
+		for _, what := range w.shown(t, prefix) {
+			all[what[strings.LastIndexByte(what, ' ')+1:]]++
+		}
+		return all
+	}
+
+	t.Run("marked, all events of a deleted series stay as cancelled", func(t *testing.T) {
+		set(t, "apt_marked", master(t, "FREQ=WEEKLY;COUNT=4", nil))
+		eventually(t, "it is there", func() bool { return statuses("apt_marked")[app.StatusConfirmed] == 4 })
+		w.remove(t, "appointments", "apt_marked")
+		w.hook(t, acmesync.Appointments, "apt_marked", 0)
+		w.becomes(t, "apt_marked", "deleted", "")
+		require.Equal(t, map[string]int{app.StatusCancelled: 4}, statuses("apt_marked"))
+	})
+	t.Run("undeleted they take place again", func(t *testing.T) {
+		set(t, "apt_marked", master(t, "FREQ=WEEKLY;COUNT=4", map[string]any{"deleted_at": nil}))
+		w.becomes(t, "apt_marked", "in_step", "")
+		require.Equal(t, map[string]int{app.StatusConfirmed: 4}, statuses("apt_marked"))
+	})
+	t.Run("kept, they stay as they are; other rules take them out", func(t *testing.T) {
+		w.ruled(t, acmesync.Config{PollSeconds: 3600, Appointments: acmesync.AppointmentRules{When: acmesync.WhenRules{Deleted: acmesync.FateKeep}}})
+		w.remove(t, "appointments", "apt_marked")
+		w.hook(t, acmesync.Appointments, "apt_marked", 0)
+		w.becomes(t, "apt_marked", "deleted", "")
+		require.Equal(t, map[string]int{app.StatusConfirmed: 4}, statuses("apt_marked"))
+		w.ruled(t, acmesync.Config{PollSeconds: 3600}, acmesync.Appointments)
+		eventually(t, "they are gone", func() bool { return len(statuses("apt_marked")) == 0 })
 	})
 }

@@ -250,7 +250,7 @@ var intrusions = map[string]intrusion{
 		return id, err
 	},
 	"TakeRevisits": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.TakeRevisits(ctx, v.fetch, 10) },
-	"Tenant": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Tenant(ctx, v.id) },
+	"Tenant":       func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Tenant(ctx, v.id) },
 	"UnknownContacts": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		unknown, err := d.UnknownContacts(ctx, v.fetch, []string{"canary-contact"})
 		return 1 - len(unknown), err

@@ -68,7 +68,7 @@ func (r *Rules) Off(s acmesync.Stream) bool {
 		return r.appointments.Off
 	case acmesync.Touchpoints:
 		return r.touchpoints.Off
-	case acmesync.Contacts, acmesync.Users:
+	default: // people are no stream of their own; the app's changes come with the appointments'
 	}
 	return false
 }
