@@ -38,3 +38,16 @@ func (db *DB) Doubt(ctx context.Context, f acmesync.Fence, keys []acmesync.Key) 
 	}
 	return nil
 }
+
+// doubtAll forgets what the app holds of all of a tenant's records, so that whatever is read of them next is written.
+func doubtAll(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
+	for _, q := range []string{
+		`UPDATE ledger SET hash = '` + zeroHash + `', mapped = NULL WHERE tenant = $1 AND connection = $2 AND steps > 0`,
+		`UPDATE instances SET mapped = NULL WHERE tenant = $1 AND connection = $2`,
+	} {
+		if _, err := tx.ExecContext(ctx, q, f.Tenant, f.Connection); err != nil {
+			return fmt.Errorf("doubt all that the app holds: %w", err)
+		}
+	}
+	return nil
+}

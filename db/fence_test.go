@@ -167,7 +167,18 @@ func TestFence(t *testing.T) {
 	t.Run("raising the token lifts the next attempt above what the app has seen", func(t *testing.T) {
 		activated(t, d, "restored")
 		f := begin(t, d, "restored", acmesync.Deliver)
+		written := entry(acmesync.Appointments, "remembered", acmesync.InStep, "")
+		written.Mapped, written.Steps = "33333333-3333-3333-3333-333333333333", acmesync.StepWritten
+		require.NoError(t, d.CommitDelivered(ctx, f, acmesync.Delivered{Entries: []acmesync.LedgerEntry{written}}))
+		remembered := func() string {
+			entries, err := d.Ledger(ctx, f, acmesync.Appointments, []string{"remembered"})
+			require.NoError(t, err)
+			return entries["remembered"].Mapped
+		}
+		require.NoError(t, d.RaiseToken(ctx, f, f.Token-1))
+		require.Equal(t, written.Mapped, remembered(), "the token was higher already")
 		require.NoError(t, d.RaiseToken(ctx, f, 500))
+		require.Empty(t, remembered(), "the restored ledger may be older than what the app holds")
 		require.ErrorIs(t, d.Alive(ctx, f), acmesync.ErrFenced, "the attempt ends")
 		require.Equal(t, int64(501), begin(t, d, "restored", acmesync.Deliver).Token)
 	})

@@ -77,15 +77,22 @@ func (s fenceState) against(f acmesync.Fence) error {
 }
 
 // RaiseToken lifts a lane's token above one that the app has seen and we have not: after a restore of an old backup
-// the app still knows the revisions of the attempts that were lost. The attempt ends, the next one has the higher token.
+// the app still knows the revisions of the attempts that were lost. The attempt ends, the next one has the higher token. What the
+// restored ledger remembers of the app may be older than what the app holds: all of it is in doubt.
 func (db *DB) RaiseToken(ctx context.Context, f acmesync.Fence, above int64) error {
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE lanes SET token = greatest(token, $3) WHERE tenant = $1 AND lane = $2 AND shard = 0`,
+		raised, err := tx.ExecContext(ctx, `UPDATE lanes SET token = $3 WHERE tenant = $1 AND lane = $2 AND shard = 0 AND token < $3`,
 			f.Tenant, f.Lane, above)
-		return err
+		if err != nil {
+			return err
+		}
+		if n, err := raised.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return doubtAll(ctx, tx, f)
 	})
 	if err != nil {
 		return fmt.Errorf("raise the token: %w", err)
