@@ -444,8 +444,7 @@ func TestRanges(t *testing.T) {
 	})
 	t.Run("a walk from the very beginning is not made to begin at the range", func(t *testing.T) {
 		parkRange(t, "first", &acmesync.Position{Stream: acmesync.Appointments, WatermarkAt: &later})
-		apply(t, d, "first", acmesync.Deactivate)
-		apply(t, d, "first", acmesync.Activate)
+		apply(t, d, "first", acmesync.Rewalk)
 		retry(t, "first")
 		require.Nil(t, position(t, begin(t, d, "first", acmesync.Fetch)).WatermarkAt, "what is older than the range would never be read")
 	})
