@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// history is what happens to one appointment in Acme: made, changed, changed, deleted, undeleted.
+// history is what happens to one appointment in Acme: made, changed twice, deleted, undeleted.
 func history(id string) []json.RawMessage {
 	made := time.Now().Add(-time.Hour).UTC()
 	start := made.Add(24 * time.Hour).Truncate(time.Hour)

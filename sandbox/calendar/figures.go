@@ -20,6 +20,7 @@ type Writes struct {
 	Absent    int      `json:"absent"`
 	Stale     int      `json:"stale"`
 	Conflict  int      `json:"conflict"`
+	Duplicate int      `json:"duplicate"`
 	Rejected  int      `json:"rejected"`
 	Failed    int      `json:"failed"`
 	Events    Items    `json:"events"`
@@ -69,6 +70,8 @@ func (f *figures) items(results []app.Result, counts bool) {
 			w.Stale++
 		case app.Conflict:
 			w.Conflict++
+		case app.Duplicate:
+			w.Duplicate++
 		case app.Rejected:
 			w.Rejected++
 		case app.Failed:
