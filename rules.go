@@ -102,7 +102,7 @@ const (
 )
 
 // ConflictRules decide where both sides have changed the same field since they last agreed. Fields are named as the app's
-// contract names them.
+// contract names them: start is both ends of an event, status the outcome too, and deleted whether it is there at all.
 type ConflictRules struct {
 	Default ConflictPolicy            `json:"default,omitempty"`
 	Fields  map[string]ConflictPolicy `json:"fields,omitempty"`

@@ -184,9 +184,9 @@ func TestBornInTheApp(t *testing.T) {
 	w.poll(t)
 	w.quiet(t)
 	eventually(t, "the contact is known", func() bool { return w.scalar(t, `SELECT count(*) FROM people WHERE kind = 'contact'`) == 1 })
-	made := func(t *testing.T, title string, hours time.Duration) string {
+	made := func(t *testing.T, title string, hours int) string {
 		t.Helper()
-		start := time.Now().Add(hours * time.Hour).UTC().Truncate(time.Hour)
+		start := time.Now().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Hour)
 		id := w.people(t, http.MethodPost, "", map[string]any{
 			"title": title, "owner_id": "u_1",
 			"start":     map[string]any{"date_time": start.Format(time.RFC3339), "time_zone": "Australia/Sydney"},

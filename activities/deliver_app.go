@@ -21,7 +21,7 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 	}
 	changes, err := r.app.ChangesOf(ctx, o.IDs, nil)
 	if err != nil {
-		return r.later(ctx, page, o.IDs, err)
+		return r.later(page, o.IDs, err)
 	}
 	linked := map[string]app.Change{} // by Acme's id
 	var acmeIDs []string
@@ -63,7 +63,7 @@ func (r *round) linkedNews(ctx context.Context, page int, o acmesync.Order, link
 		for i, id := range ids {
 			appIDs[i] = linked[id].ID
 		}
-		return r.later(ctx, page, appIDs, err)
+		return r.later(page, appIDs, err)
 	}
 	unknown, err := r.unknownPeople(ctx, batch.Items)
 	if err != nil {
@@ -149,7 +149,7 @@ func (r *round) seriesInstance(page int, o acmesync.Order, change app.Change, ne
 }
 
 // later leaves an order's events to another round because one side does not answer now. The app's failure is for the table.
-func (r *round) later(ctx context.Context, page int, appIDs []string, err error) error {
+func (r *round) later(page int, appIDs []string, err error) error {
 	f := sortFailure(err)
 	if f.verdict() == repeat {
 		return err

@@ -505,6 +505,7 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 		}
 		r.leftDeleted(c)
 		return nil
+	case acmesync.FateKeep:
 	case undelete:
 		if err := r.remap(ctx, c, item); err != nil || c.event == nil {
 			return err

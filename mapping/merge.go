@@ -46,7 +46,7 @@ func (m Merged) Undecided() bool {
 	return slices.ContainsFunc(m.Conflicts, func(c Conflict) bool { return c.Winner == "" })
 }
 
-// Side by side, a merge is asked: what has each changed since State, and who wins where both have?
+// Sides are the event as either side has it now, and who wins where both have changed it.
 type Sides struct {
 	Acme, App app.Event
 	// Newer is the side that was changed last, for the policy newest.
@@ -135,8 +135,8 @@ func (r *Rules) decide(field string, in Sides) Conflict {
 	return c
 }
 
-// Policy is whose value of a field stands where both sides have changed it; of end it is that of start, of outcome that of
-// status. Whether an event is there at all is the field "deleted".
+// Policy is whose value of a field stands where both sides have changed it. Whether an event is there at all is the field
+// "deleted".
 func (r *Rules) Policy(field string) acmesync.ConflictPolicy {
 	chosen := r.appointments.Conflict
 	return orDefault(chosen.Fields[field], orDefault(chosen.Default, acmesync.AcmeWins))
