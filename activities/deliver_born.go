@@ -84,7 +84,7 @@ func (r *round) births(ctx context.Context) error {
 		if err := r.freeze(ctx, b); err != nil {
 			return err
 		}
-		if b.candidate.ends == unsettled {
+		if b.candidate.ends == unsettled && !b.candidate.held {
 			fresh.Intents = append(fresh.Intents, b.intent)
 		}
 	}
