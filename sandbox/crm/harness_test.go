@@ -177,7 +177,9 @@ func (s *sandbox) post(client *http.Client, path string, status int, fields ...s
 func park(t accounts.Totals) int {
 	n := 0
 	for code, count := range t.Manifest.Appointments {
-		if code != manifest.OwnerUnmatched {
+		switch code {
+		case manifest.OwnerUnmatched, manifest.TooOld, manifest.BeyondHorizon: // skipped
+		default:
 			n += count
 		}
 	}

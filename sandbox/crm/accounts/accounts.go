@@ -81,7 +81,7 @@ func newAccount(now func() time.Time, notifier Notifier) *Account {
 		subscriptions: map[string]*Subscription{},
 		backlog:       newBacklog(),
 	}
-	a.judge.Staff, a.judge.Now = a, now
+	a.judge.Staff = a
 	a.users = newTable("usr_%02d", func(u *acme.User) head { return head{u.ID, u.Version, u.UpdatedAt, nil} })
 	a.contacts = newTable("con_%06d", func(c *acme.Contact) head { return head{c.ID, c.Version, c.UpdatedAt, c.DeletedAt} })
 	a.appointments = newTable("apt_%06d", func(p *acme.Appointment) head { return head{p.ID, p.Version, p.UpdatedAt, p.DeletedAt} })

@@ -33,15 +33,16 @@ func (j *Judge) Appointment(a *acme.Appointment) (Entry, bool) {
 	return Entry{}, false
 }
 
-// scope lists what is over for too long, or too far ahead. A whole day lasts until it is over everywhere.
+// scope lists what was over for too long, or too far ahead, when it was last changed: that is when an integration has looked at it.
+// What grows old afterwards has been carried over. A whole day lasts until it is over everywhere.
 func (j *Judge) scope(a *acme.Appointment, start, end time.Time) (Entry, bool) {
-	if j.Now == nil || a.Recurrence != nil { // a series goes on for as long as its rule says
+	if a.UpdatedAt.IsZero() || a.Recurrence != nil { // a series goes on for as long as its rule says
 		return Entry{}, false
 	}
 	if a.Start.Date != "" {
 		start, end = start.Add(-14*time.Hour), end.Add(12*time.Hour)
 	}
-	now := j.Now()
+	now := a.UpdatedAt
 	switch {
 	case end.Before(now.Add(-historyDays * 24 * time.Hour)):
 		return skip(a.ID, TooOld, "It was over more than 90 days ago.")

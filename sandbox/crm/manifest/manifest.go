@@ -3,7 +3,7 @@
 // It judges a record by what it is now, never by how it was made: a bad record that somebody
 // repairs leaves the manifest, a good one that somebody spoils enters it. Every seeded bad
 // record has exactly one defect, so the order of the checks decides nothing there. What is too old
-// or too far ahead is so as of when the record was last written, or the sandbox was started.
+// or too far ahead is so as of when the record was last changed.
 package manifest
 
 import "time"
@@ -59,7 +59,6 @@ type Staff interface {
 // than judging a record; it is not safe for concurrent use.
 type Judge struct {
 	Staff Staff
-	Now   func() time.Time // nil: nothing is too old or too far ahead
 
 	zones map[string]*time.Location // nil: unknown
 }

@@ -33,7 +33,7 @@ func (m *maker) spoil(d dice, a *acme.Appointment, code manifest.Code, i int) {
 	case manifest.RecurrenceTooDense:
 		a.Recurrence = &acme.Recurrence{RRule: "FREQ=MINUTELY;INTERVAL=15;COUNT=8"}
 	case manifest.TooOld:
-		m.shift(a, -d.between(250, 600))
+		m.shift(a, -d.between(400, 700))
 		a.Status = acme.Completed
 	case manifest.BeyondHorizon:
 		m.shift(a, d.between(500, 900))
