@@ -55,7 +55,7 @@ func (a *Account) events(now time.Time) int {
 			all = append(all, r.record)
 		}
 	}
-	j := manifest.Judge{Staff: a, Now: func() time.Time { return now }} // one of its own: it remembers zones, and totals are read side by side
+	j := manifest.Judge{Staff: a} // one of its own: it remembers zones, and totals are read side by side
 	return j.Events(all, now)
 }
 
