@@ -64,10 +64,12 @@ func (l *lane) send() {
 
 // take picks the next delivery's events; none: this sender is done.
 func (l *lane) take(faults accounts.WebhookFaults) []acme.Event {
+	// The account is asked before the lane is locked: writes lock them the other way round.
+	subscription, found := l.account.Subscription(l.subscription)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(len(l.waiting), largest)
-	if subscription, found := l.account.Subscription(l.subscription); found && subscription.Dialect == accounts.Pipe {
+	if found && subscription.Dialect == accounts.Pipe {
 		n = min(n, 1)
 	}
 	if faults.Reorder {
