@@ -9,7 +9,7 @@
 // # Order of the checks
 //
 // A record may have several defects and gets one code, always the same: first what leaves it out
-// whatever else it holds (a call among colleagues, a bounced mail), then whose it is,
+// whatever else it holds (the tenant does not want it, it lies out of scope, it was among colleagues), then whose it is,
 // then its times. What will not be carried over is never parked for a repair nobody needs.
 //
 // # Time
