@@ -50,7 +50,7 @@ func TestRetention(t *testing.T) {
 	t.Run("a day in which all has ended long ago is gone, and its counts stay", func(t *testing.T) {
 		require.Equal(t, 1, tidied.Days)
 		require.Zero(t, scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE id IN ('00000000-0000-0000-0000-000000000001', '00000000-0000-0000-0000-000000000002')`))
-		require.EqualValues(t, 6, scalar[int](t, d, `SELECT received FROM arrival_totals WHERE tenant = 'alpha' AND stream = 'appointments'`))
+		require.Equal(t, 6, scalar[int](t, d, `SELECT received FROM arrival_totals WHERE tenant = 'alpha' AND stream = 'appointments'`))
 		after, err := d.Balance(t.Context(), "alpha")
 		require.NoError(t, err)
 		require.Equal(t, before[0].Arrivals, after[0].Arrivals)
