@@ -17,7 +17,7 @@ func BenchmarkBackfill(b *testing.B) {
 	for b.Loop() {
 		const id = acmesync.TenantID("long")
 		w := s.newWorkspace(b, string(id), a)
-		s.connect(b, id, a, w, s.acmeURL, 500, limit{})
+		s.connect(b, id, a, w, s.acmeURL, 200, limit{})
 		s.awaitQuiet(b)
 		watch := watchMemory(s.worker.pid())
 		idle := statusMB(s.worker.pid(), "VmRSS:")
@@ -37,7 +37,7 @@ func BenchmarkBackfill(b *testing.B) {
 			parts = append(parts, fmt.Sprintf("%.0f", part.median()))
 		}
 		whole := sample(samples)
-		table(fmt.Sprintf("Backfill of %d appointments, %.1f contacts each, pages of 500, in %v (%.0f/s): the worker's resident memory, MB",
+		table(fmt.Sprintf("Backfill of %d appointments, %.1f contacts each, pages of 200, in %v (%.0f/s): the worker's resident memory, MB",
 			backfillRecords, contactsPer, took.Round(time.Millisecond), backfillRecords/took.Seconds()),
 			[]string{"idle", "1st fifth", "2nd", "3rd", "4th", "5th", "median", "peak"},
 			append(parts, fmt.Sprintf("%.0f", whole.median()), fmt.Sprintf("%.0f", peak)))
