@@ -80,8 +80,8 @@ func neverOpen(windows []quietWindow) bool {
 	}
 	r := &Rules{quiet: windows}
 	const week = 7 * 24 * time.Hour
-	for n := range time.Duration(53) {
-		start := time.Date(2026, 1, 4, 0, 0, 0, 0, time.UTC).Add(n * week)
+	for n := range 53 {
+		start := time.Date(2026, 1, 4+7*n, 0, 0, 0, 0, time.UTC)
 		if r.QuietUntil(start).Sub(start) >= week {
 			return true
 		}
