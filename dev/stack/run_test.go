@@ -178,7 +178,7 @@ func TestSmoke(t *testing.T) {
 		require.NoError(t, err)
 		d := start(t, []string{"TMPDIR=" + t.TempDir(), "STANDIN_LOSES_AN_EVENT=1"}, "smoke", "--bin", bin, "--root", t.TempDir(), "--deadline", "25s")
 		require.Equal(t, 1, d.end(t))
-		require.Contains(t, d.out.String(), "difference in harbor-dental: appointments: 9 are in step, the app holds 8 events")
+		require.Contains(t, d.out.String(), "difference in harbor-dental: appointments: Acme's come to 9 events, the app holds 8")
 		require.Contains(t, d.out.String(), "the deadline of 25s has passed")
 	})
 }

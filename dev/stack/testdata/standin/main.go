@@ -81,7 +81,7 @@ func sandbox(half string) *http.ServeMux {
 		accounts = append(accounts, map[string]any{"id": id, "name": id, "api_key": "key-" + id})
 		workspaces = append(workspaces, map[string]any{"id": id, "name": id, "token": "token-" + id})
 		mux.HandleFunc("GET /admin/accounts/"+id+"/totals", answer(map[string]any{
-			"appointments": 10, "touchpoints": 20, "deleted": map[string]int{},
+			"appointments": 10, "touchpoints": 20, "events": 9, "deleted": map[string]int{},
 			"manifest": map[string]any{"appointments": map[string]int{"end_missing": 1}},
 		}))
 	}
