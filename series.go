@@ -1,7 +1,5 @@
 package acmesync
 
-import "strings"
-
 // Instance is one appointment of a series as the app knows it: an event under the external id of its original start. A
 // series has one row in the ledger; what it has written stands here.
 type Instance struct {
@@ -16,23 +14,3 @@ type Instance struct {
 // InstanceID is how an instance is written behind the connection in an external id: "<master's id>/<original start>". An
 // exception has it too, so that it changes the instance's event and never makes a second one.
 func InstanceID(series, original string) string { return series + "/" + original }
-
-// InstanceOf takes the id of an instance apart; ok is false for a record's own id.
-func InstanceOf(id string) (series, original string, ok bool) {
-	at := strings.LastIndexByte(id, '/')
-	if at < 1 {
-		return "", "", false
-	}
-	series, original = id[:at], id[at+1:]
-	switch len(original) {
-	case len("20260601"):
-		return series, original, digits(original)
-	case len("20260601T140000Z"):
-		return series, original, digits(original[:8]) && original[8] == 'T' && digits(original[9:15]) && original[15] == 'Z'
-	}
-	return "", "", false
-}
-
-func digits(text string) bool {
-	return strings.Trim(text, "0123456789") == ""
-}
