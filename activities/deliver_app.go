@@ -25,15 +25,14 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 	}
 	linked := map[string]app.Change{} // by Acme's id
 	var acmeIDs []string
+	var made []app.Change // in the app
 	answered := map[string]bool{}
 	for _, change := range changes {
 		answered[change.ID] = true
 		acmeID, ours := acmesync.AcmeIDOf(r.fence.Connection, change.ExternalID)
 		switch {
 		case change.ExternalID == "":
-			if err := r.born(ctx, page, o, change, newest); err != nil {
-				return err
-			}
+			made = append(made, change)
 		case !ours:
 			r.count(page, done)
 		case strings.Contains(acmeID, "/"):
@@ -46,6 +45,9 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 		if !answered[id] {
 			r.count(page, done)
 		}
+	}
+	if err := r.born(ctx, page, o, made, newest); err != nil {
+		return err
 	}
 	return r.linkedNews(ctx, page, o, linked, acmeIDs, newest)
 }

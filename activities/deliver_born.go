@@ -3,7 +3,6 @@ package activities
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,18 +43,34 @@ func bornAs(c acmesync.ConnectionID, externalRef string) (appID string, ours boo
 	return strings.CutPrefix(externalRef, "acmesync/"+string(c)+"/")
 }
 
-// born takes up an event that was made in the app.
-func (r *round) born(ctx context.Context, page int, o acmesync.Order, change app.Change, newest map[acmesync.Key]*candidate) error {
-	c := &candidate{key: acmesync.Key{Stream: acmesync.AppEvents, AcmeID: change.ID}, page: page, by: o, appID: change.ID}
-	if _, twice := newest[c.key]; twice {
-		r.count(page, superseded)
+// born takes up events that were made in the app.
+func (r *round) born(ctx context.Context, page int, o acmesync.Order, made []app.Change, newest map[acmesync.Key]*candidate) error {
+	if len(made) == 0 {
 		return nil
 	}
-	entries, err := r.Ledger.Ledger(ctx, r.fence, acmesync.AppEvents, []string{change.ID})
+	ids := make([]string, len(made))
+	for i, change := range made {
+		ids[i] = change.ID
+	}
+	entries, err := r.Ledger.Ledger(ctx, r.fence, acmesync.AppEvents, ids)
 	if err != nil {
 		return err
 	}
-	c.entry, c.known = entries[change.ID]
+	for _, change := range made {
+		entry, known := entries[change.ID]
+		r.bornOne(page, o, change, entry, known, newest)
+	}
+	return nil
+}
+
+func (r *round) bornOne(page int, o acmesync.Order, change app.Change, entry acmesync.LedgerEntry, known bool, newest map[acmesync.Key]*candidate) {
+	c := &candidate{
+		key: acmesync.Key{Stream: acmesync.AppEvents, AcmeID: change.ID}, page: page, by: o, appID: change.ID, entry: entry, known: known,
+	}
+	if _, twice := newest[c.key]; twice {
+		r.count(page, superseded)
+		return
+	}
 	c.result = acmesync.LedgerEntry{Key: c.key, Version: change.Version, SourceAt: change.UpdatedAt, State: acmesync.InStep, AppID: change.ID}
 	r.order(newest, c, false)
 	c.ends = unsettled
@@ -64,10 +79,9 @@ func (r *round) born(ctx context.Context, page int, o acmesync.Order, change app
 		if c.known {
 			c.ends = done
 		}
-		return nil
+		return
 	}
-	r.births0 = append(r.births0, &birth{candidate: c, asked: frozen{Event: *change.Event, Version: change.Version}})
-	return nil
+	r.newborn = append(r.newborn, &birth{candidate: c, asked: frozen{Event: *change.Event, Version: change.Version}})
 }
 
 // births carries out what is open: intents of earlier rounds first, so that nothing is made twice.
@@ -121,7 +135,7 @@ func (r *round) openIntents(ctx context.Context) ([]*birth, error) {
 		return nil, err
 	}
 	brought := map[string]*birth{}
-	for _, b := range r.births0 {
+	for _, b := range r.newborn {
 		brought[b.candidate.appID] = b
 	}
 	var all []*birth
@@ -139,7 +153,7 @@ func (r *round) openIntents(ctx context.Context) ([]*birth, error) {
 		delete(brought, i.AppID)
 		all = append(all, b)
 	}
-	for _, b := range r.births0 {
+	for _, b := range r.newborn {
 		if brought[b.candidate.appID] != nil {
 			all = append(all, b)
 		}
@@ -208,156 +222,6 @@ func (r *round) contactsOf(ctx context.Context, attendees []app.Attendee) ([]str
 	return ids, nil
 }
 
-// makeInAcme looks an older intent up, makes the appointment where it is not there, and attaches its contacts.
-func (r *round) makeInAcme(ctx context.Context, b *birth) error {
-	c := b.candidate
-	if r.acmeDown || c.held {
-		r.postponeBirth(c)
-		return nil
-	}
-	if b.lookUp {
-		if err := r.budget.take(ctx, r.attempt, true); err != nil {
-			return err
-		}
-		there, err := r.acme.AppointmentsByRef(ctx, b.intent.Operation)
-		if err != nil {
-			return r.acmeFailed(ctx, c, err)
-		}
-		if len(there) > 0 {
-			b.item, b.intent.Step = there[0], max(b.intent.Step, acmesync.IntentMade)
-		}
-	}
-	if b.item.ID == "" {
-		if err := r.budget.take(ctx, r.attempt, true); err != nil {
-			return err
-		}
-		item, err := r.acme.CreateAppointment(ctx, b.intent.Operation, b.asked.Input)
-		if err != nil {
-			return r.birthFailed(ctx, b, err)
-		}
-		b.item, b.intent.Step = item, acmesync.IntentMade
-		r.result.Wrote++
-	}
-	b.intent.AcmeID = b.item.ID
-	if b.intent.Step < acmesync.IntentAttached && len(b.asked.Contacts) > 0 && !b.item.Deleted {
-		if err := r.budget.take(ctx, r.attempt, true); err != nil {
-			return err
-		}
-		item, err := r.acme.AttachContacts(ctx, b.item.ID, b.asked.Contacts)
-		if err != nil {
-			return r.birthFailed(ctx, b, err)
-		}
-		b.item = item
-	}
-	b.intent.Step = acmesync.IntentAttached
-	return nil
-}
-
-func (r *round) postponeBirth(c *candidate) {
-	if !c.held {
-		r.postpone(c, acmeAgain)
-	}
-}
-
-// birthFailed takes back what was half made where Acme has refused for good: the event parks, and stays in the app.
-func (r *round) birthFailed(ctx context.Context, b *birth, err error) error {
-	var fromAcme *acme.Error
-	if !errors.As(err, &fromAcme) || (fromAcme.Kind != acme.KindRejected && fromAcme.Kind != acme.KindConflict && fromAcme.Kind != acme.KindGone) {
-		return r.acmeFailed(ctx, b.candidate, err)
-	}
-	if fromAcme.Kind == acme.KindConflict && fromAcme.Code != acme.CodeDuplicate {
-		return r.acmeFailed(ctx, b.candidate, err) // the same request is under way still
-	}
-	if b.item.ID != "" {
-		if err := r.acme.DeleteAppointment(ctx, b.item.ID, 0); err != nil {
-			return r.acmeFailed(ctx, b.candidate, err)
-		}
-	}
-	fault := refusedByAcme(err)
-	if fromAcme.Code == acme.CodeDuplicate {
-		fault = acmesync.Fault{Code: acmesync.DuplicateInAcme, Field: "start",
-			Message: "Acme has an appointment of the same owner, start and customer already, and its event is in the calendar too. Delete one of the two events in the app, or retry once Acme's is gone."}
-	}
-	b.intent.Done = true
-	r.fail(b.candidate, fault)
-	return nil
-}
-
-// linkInApp gives the events their external ids. What happened to an event while its appointment was made is a change like
-// any other: it is compared with what was frozen.
-func (r *round) linkInApp(ctx context.Context, made []*birth) error {
-	for len(made) > 0 {
-		n := min(len(made), writeSize)
-		revision, err := r.nextRevision()
-		if err != nil {
-			return err
-		}
-		links := make([]app.EventLink, n)
-		for i, b := range made[:n] {
-			links[i] = app.EventLink{ID: b.candidate.appID, ExternalID: acmesync.ExternalID(r.fence.Connection, b.item.ID), Revision: revision}
-		}
-		results, err := r.app.LinkEvents(ctx, links)
-		if err != nil {
-			return err
-		}
-		r.called = true
-		for i, b := range made[:n] {
-			if err := r.linked(ctx, b, results[i]); err != nil {
-				return err
-			}
-		}
-		made = made[n:]
-	}
-	return nil
-}
-
-func (r *round) linked(ctx context.Context, b *birth, res app.Result) error {
-	c := b.candidate
-	switch {
-	case res.Status == app.Updated || res.Status == app.Unchanged:
-		b.intent.Done, c.ends = true, done
-		r.took++
-		return r.enterBorn(ctx, b.item, c.appID, b.asked.Event, res)
-	case res.Status == app.Rejected && res.Code == "unknown_event":
-		// Deleted while it was being made: so is the appointment, by the tenant's rule.
-		if r.rules.DeletedInApp() != acmesync.FateKeep {
-			if err := r.acme.DeleteAppointment(ctx, b.item.ID, 0); err != nil {
-				return r.acmeFailed(ctx, c, err)
-			}
-		}
-		b.intent.Done, c.ends = true, done
-		c.result.State = acmesync.Deleted
-	case res.Status == app.Rejected:
-		b.intent.Done = true
-		r.fail(c, rejected(res.Field))
-	default:
-		c.refused, c.alone = true, false
-	}
-	return nil
-}
-
-// enterBorn writes the new appointment into the ledger, in step: both sides have it. A look at it follows, as at any record
-// that Acme tells of.
-func (r *round) enterBorn(ctx context.Context, item acme.Item, appID string, had app.Event, res app.Result) error {
-	key := acmesync.Key{Stream: acmesync.Appointments, AcmeID: item.ID}
-	c := &candidate{key: key, page: -1, both: &sides{}}
-	if err := r.remap(ctx, c, item); err != nil {
-		return err
-	}
-	r.commit.Hints = append(r.commit.Hints, key)
-	if c.event == nil {
-		return nil // changed in Acme meanwhile: the look decides
-	}
-	c.result.Hash, c.result.Mapped = "", c.mapped
-	c.result.AppID, c.result.Steps, c.result.Revision = appID, acmesync.StepWritten, res.Revision
-	r.commit.Entries = append(r.commit.Entries, c.result)
-	had.ExternalID = c.event.ExternalID
-	c.both.state = mapping.State{Acme: *c.event, App: had}
-	c.both.change, c.both.wrote = &app.Change{Version: res.Version}, acmesync.AcmeSide
-	r.remember(c)
-	return nil
-}
-
 // settleBirth notes how far an intent has come, and ends one that no page of this round answers for.
 func (r *round) settleBirth(b *birth) {
 	c := b.candidate
@@ -375,68 +239,4 @@ func (r *round) settleBirth(b *birth) {
 		r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{Key: c.key, Fault: *c.fault, Version: c.result.Version})
 	case unsettled, duplicate, superseded:
 	}
-}
-
-// adoptUnlinked links appointments that bear our reference and that the ledger does not know: their link was lost, or has not
-// been made yet.
-func (r *round) adoptUnlinked(ctx context.Context, open []*candidate) error {
-	byApp := map[string]*candidate{}
-	var ids []string
-	for _, c := range open {
-		if c.known || c.both.change != nil || c.event == nil {
-			continue
-		}
-		a, err := acme.DecodeAppointment(c.item.Raw)
-		if err != nil {
-			continue
-		}
-		if appID, ours := bornAs(r.fence.Connection, a.ExternalRef); ours {
-			byApp[appID], ids = c, append(ids, appID)
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	changes, err := r.app.ChangesOf(ctx, ids, nil)
-	if err != nil {
-		return err
-	}
-	intents, err := r.TwoWay.Intents(ctx, r.fence)
-	if err != nil {
-		return err
-	}
-	for _, i := range intents {
-		if c := byApp[i.AppID]; c != nil { // the intent itself goes on with it, at the end of this round
-			c.ends, c.held = superseded, true
-			r.commit.Hints = append(r.commit.Hints, c.key)
-			delete(byApp, i.AppID)
-		}
-	}
-	for _, change := range changes {
-		c := byApp[change.ID]
-		if c == nil || change.ExternalID != "" {
-			continue
-		}
-		if change.Deleted {
-			c.both.change = &change // people have deleted it before it was linked
-			continue
-		}
-		revision, err := r.nextRevision()
-		if err != nil {
-			return err
-		}
-		results, err := r.app.LinkEvents(ctx, []app.EventLink{{
-			ID: change.ID, ExternalID: acmesync.ExternalID(r.fence.Connection, c.key.AcmeID), Revision: revision,
-		}})
-		if err != nil {
-			return err
-		}
-		if s := results[0].Status; s == app.Updated || s == app.Unchanged {
-			change.Version = results[0].Version
-			change.ExternalID = c.event.ExternalID
-			c.both.change, c.both.agreed = &change, true
-			c.both.state = mapping.State{Acme: *c.event, App: *change.Event}
-		}
-	}
-	return nil
 }

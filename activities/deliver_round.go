@@ -70,7 +70,7 @@ type round struct {
 	commit     acmesync.Delivered
 
 	hashes   map[string]string // of the people behind contacts, as compared
-	births0  []*birth          // events made in the app that this round brings
+	newborn  []*birth          // events made in the app that this round brings
 	acmeDown bool              // Acme does not take writes in this round
 	late     error             // the app's failure while orders were opened
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/acme"
 	"acmesync/app"
 )
 
@@ -103,7 +104,7 @@ func (l *fetchLane) appHints(ctx context.Context, hints []acmesync.Hint) error {
 func mergeOrders(named map[string]bool) []acmesync.Order {
 	var orders []acmesync.Order
 	for id := range named {
-		if n := len(orders); n == 0 || len(orders[n-1].IDs) == mergeAtOnce {
+		if n := len(orders); n == 0 || len(orders[n-1].IDs) == acme.MaxBatch {
 			orders = append(orders, acmesync.Order{Action: acmesync.OrderMerge, Stream: acmesync.AppEvents})
 		}
 		last := &orders[len(orders)-1]
@@ -111,8 +112,6 @@ func mergeOrders(named map[string]bool) []acmesync.Order {
 	}
 	return orders
 }
-
-const mergeAtOnce = 200 // what Acme reads by id at once
 
 // appChanges reads a page of what has changed in the app, for what webhooks did not tell.
 func (l *fetchLane) appChanges(ctx context.Context, p acmesync.Position) error {

@@ -64,7 +64,7 @@ func (l *fetchLane) readHints(ctx context.Context, stream acmesync.Stream, hints
 		byID[h.Key.AcmeID] = append(byID[h.Key.AcmeID], h)
 	}
 	for len(ids) > 0 {
-		n := min(len(ids), batchSize)
+		n := min(len(ids), acme.MaxBatch)
 		if err := l.readBatch(ctx, stream, ids[:n], byID); err != nil {
 			return err
 		}

@@ -7,9 +7,6 @@ import (
 	"acmesync/acme"
 )
 
-// batchSize is how many ids Acme takes in one batch get.
-const batchSize = 200
-
 // contactsOf reads the people that nobody has read yet and that go with what was read: the contacts that appointments name, and
 // whoever has taken a contact over. They are committed with the page.
 func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, items []acme.Item) ([]acmesync.Person, error) {
@@ -63,7 +60,7 @@ const maxMergeDepth = 5
 func (l *fetchLane) readContacts(ctx context.Context, ids []string) ([]acmesync.Person, error) {
 	var people []acmesync.Person
 	for len(ids) > 0 {
-		n := min(len(ids), batchSize)
+		n := min(len(ids), acme.MaxBatch)
 		found, err := l.readContactBatch(ctx, ids[:n])
 		if err != nil {
 			return nil, err
