@@ -34,14 +34,21 @@ func (w *world) control(t *testing.T) *control.Control {
 	return c
 }
 
-// writes is how many items of ours the app has applied, whatever came of them.
+// writes counts the events and counts that the app was sent, whatever it made of them: it takes one that changes nothing as well.
 func (w *world) writes(t *testing.T) int {
 	t.Helper()
 	var all struct {
-		Applied int `json:"applied"`
+		Events map[string]int `json:"events"`
+		Counts map[string]int `json:"counts"`
 	}
 	w.call(t, http.MethodGet, w.appURL+"/admin/workspaces/"+w.workspace+"/writes", "", nil, &all)
-	return all.Applied
+	sent := 0
+	for _, items := range []map[string]int{all.Events, all.Counts} {
+		for _, n := range items {
+			sent += n
+		}
+	}
+	return sent
 }
 
 func (w *world) configure(t *testing.T, c *control.Control, patch string) control.Configuration {
