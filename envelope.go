@@ -7,6 +7,11 @@ type Way string
 
 const (
 	ByHook  Way = "hook"
+	BySOAP  Way = "soap" // an outbound message
+	BySNS   Way = "sns"  // over HTTP
+	BySQS   Way = "sqs"  // the same, fetched from a queue
+	ByKafka Way = "kafka"
+	ByFile  Way = "file" // a chunk of a CSV file
 	ByPoll  Way = "poll"
 	ByHint  Way = "hint"  // read because a hint named it
 	ByOrder Way = "order" // left by a review, a contact's change, a deactivation

@@ -70,6 +70,7 @@ type Connection struct {
 	HookEndpoint      string // 128 random bits, in the webhook URL
 	SubscriptionID    string // Acme's; empty: none
 	AppSubscriptionID string // the app's; empty: none
+	AccountID         string // Acme's name of the account; empty: not read yet
 	Region            string // default for phone numbers, ISO 3166-1 alpha-2
 	TimeZone          string // of the account, IANA
 }

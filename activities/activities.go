@@ -46,7 +46,7 @@ type Tenants interface {
 	Apply(ctx context.Context, t acmesync.TenantID, c acmesync.Command) (acmesync.Tenant, error)
 	RequireReauth(ctx context.Context, f acmesync.Fence, reason string) (news bool, err error)
 	Completed(ctx context.Context, f acmesync.Fence) (bool, error)
-	DescribeAccount(ctx context.Context, t acmesync.TenantID, region, timeZone string) error
+	DescribeAccount(ctx context.Context, t acmesync.TenantID, account, region, timeZone string) error
 }
 
 // Lanes fences attempts and knows when a lane is due.

@@ -122,11 +122,11 @@ func (l *fetchLane) learnAccount(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if account.Region == l.connection.Region && account.TimeZone == l.connection.TimeZone {
+	if account.ID == l.connection.AccountID && account.Region == l.connection.Region && account.TimeZone == l.connection.TimeZone {
 		return nil
 	}
-	if err := l.Tenants.DescribeAccount(ctx, l.fence.Tenant, account.Region, account.TimeZone); err != nil {
+	if err := l.Tenants.DescribeAccount(ctx, l.fence.Tenant, account.ID, account.Region, account.TimeZone); err != nil {
 		return err
 	}
-	return l.Lanes.Alive(ctx, l.fence) // the epoch has passed: the next attempt has the new settings
+	return l.Lanes.Alive(ctx, l.fence) // where the epoch has passed the next attempt has the new settings
 }

@@ -242,7 +242,7 @@ func TestAccountIsLearntLater(t *testing.T) {
 	})
 	t.Run("a change of it maps every record again", func(t *testing.T) {
 		w.quiet(t)
-		require.NoError(t, w.DescribeAccount(t.Context(), tenant, "US", "Australia/Sydney"))
+		require.NoError(t, w.DescribeAccount(t.Context(), tenant, "account-1", "US", "Australia/Sydney"))
 		eventually(t, "the number is no Australian one any more", func() bool { return w.event(t, "apt_1").Attendees[0].Phone != "+61293744000" })
 	})
 }

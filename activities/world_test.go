@@ -113,7 +113,7 @@ func (w *world) makeTenant(t *testing.T, c acmesync.Config) {
 	ctx := t.Context()
 	_, err := w.CreateTenant(ctx, db.NewTenant{ID: tenant, Name: "Coral", AcmeURL: w.acmeURL, AppURL: w.appURL, Config: c, Actor: "test"})
 	require.NoError(t, err)
-	require.NoError(t, w.DescribeAccount(ctx, tenant, "AU", "Australia/Sydney"))
+	require.NoError(t, w.DescribeAccount(ctx, tenant, "account-1", "AU", "Australia/Sydney"))
 	require.NoError(t, w.SetCredentials(ctx, tenant, acmesync.Credentials{AcmeAPIKey: w.key, AppToken: w.token}, "test"))
 	_, err = w.Apply(ctx, tenant, acmesync.Command{ID: "activate", Name: acmesync.Activate, Actor: "test"})
 	require.NoError(t, err)

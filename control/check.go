@@ -65,7 +65,7 @@ func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error
 	}
 	result.OK = result.Acme.OK && result.App.OK
 	if result.Acme.OK {
-		if err := c.DB.DescribeAccount(ctx, id, account.Region, account.TimeZone); err != nil {
+		if err := c.DB.DescribeAccount(ctx, id, account.ID, account.Region, account.TimeZone); err != nil {
 			return Check{}, err
 		}
 	}

@@ -35,6 +35,23 @@ func TestStoreHooks(t *testing.T) {
 	}
 	stored := func(id string) int { return scalar[int](t, d, `SELECT count(*) FROM envelopes WHERE acme_id = $1`, id) }
 
+	t.Run("each delivery keeps the way it came", func(t *testing.T) {
+		byKafka := delivery("alpha", "kafka:1", event("way-1"))
+		byKafka.Way = acmesync.ByKafka
+		require.Equal(t, []db.HookStatus{db.HookNew, db.HookNew}, store(t, byKafka, delivery("beta", "way-2", event("way-2"))))
+		way := `SELECT way FROM envelopes WHERE acme_id = $1`
+		require.Equal(t, []string{"kafka", "hook"}, []string{scalar[string](t, d, way, "way-1"), scalar[string](t, d, way, "way-2")})
+	})
+	t.Run("an account leads to every tenant that has connected it", func(t *testing.T) {
+		require.NoError(t, d.DescribeAccount(ctx, "alpha", "shared", "US", "UTC"))
+		require.NoError(t, d.DescribeAccount(ctx, "beta", "shared", "US", "UTC"))
+		found, err := d.AccountHooks(ctx, "shared")
+		require.NoError(t, err)
+		require.Equal(t, []db.AccountHook{{Tenant: "alpha", Endpoint: endpointOf(t, d, "alpha")}, {Tenant: "beta", Endpoint: endpointOf(t, d, "beta")}}, found)
+		nobody, err := d.AccountHooks(ctx, "")
+		require.NoError(t, err)
+		require.Empty(t, nobody)
+	})
 	t.Run("of five identical deliveries in parallel one is new and four are duplicates", func(t *testing.T) {
 		for round := range 10 {
 			id := fmt.Sprint("five-", round)

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -10,11 +11,12 @@ import (
 	"github.com/lib/pq"
 )
 
-// HookDelivery is one webhook request whose signature was good, as it goes to the inbox.
+// HookDelivery is what was pushed at once and proven: a webhook request whose signature was good, a broker's message.
 type HookDelivery struct {
 	Endpoint  string
+	Way       acmesync.Way      // empty: ByHook
 	Tenant    acmesync.TenantID // whose key seals the bodies
-	WebhookID string
+	WebhookID string            // unique per endpoint, for 30 days: another way prefixes its own
 	BodySHA   []byte
 	Events    []HookEvent
 }
@@ -42,13 +44,14 @@ const (
 // StoreHooks stores deliveries of several tenants in one statement, durably, and answers one status per delivery.
 // If it fails, one of them may be at fault: the caller tries each alone.
 func (db *DB) StoreHooks(ctx context.Context, deliveries []HookDelivery) ([]HookStatus, error) {
-	var endpoints, webhookIDs []string
+	var endpoints, webhookIDs, ways []string
 	var shas, bodies [][]byte
 	var of []int64
 	var ids, kinds, streams, acmeIDs, outcomes, keyIDs []string
 	var versions []int64
 	for i, d := range deliveries {
 		endpoints, webhookIDs, shas = append(endpoints, d.Endpoint), append(webhookIDs, d.WebhookID), append(shas, d.BodySHA)
+		ways = append(ways, string(cmp.Or(d.Way, acmesync.ByHook)))
 		for _, e := range d.Events {
 			id, err := newEnvelopeID()
 			if err != nil {
@@ -69,9 +72,9 @@ func (db *DB) StoreHooks(ctx context.Context, deliveries []HookDelivery) ([]Hook
 	}
 	statuses := make([]HookStatus, len(deliveries))
 	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(alone(ctx), `SELECT delivery, status FROM intake_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		rows, err := tx.QueryxContext(alone(ctx), `SELECT delivery, status FROM intake_store($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 			pq.Array(endpoints), pq.Array(webhookIDs), pq.ByteaArray(shas), pq.Array(of), pq.Array(ids), pq.Array(kinds), pq.Array(streams),
-			pq.Array(acmeIDs), pq.Array(versions), pq.Array(outcomes), pq.ByteaArray(bodies), pq.Array(keyIDs))
+			pq.Array(acmeIDs), pq.Array(versions), pq.Array(outcomes), pq.ByteaArray(bodies), pq.Array(keyIDs), pq.Array(ways))
 		if err != nil {
 			return err
 		}
@@ -109,4 +112,22 @@ func (db *DB) Endpoint(ctx context.Context, endpoint string) (Endpoint, error) {
 		return e, fmt.Errorf("find a hook endpoint: %w", notFound(err))
 	}
 	return e, nil
+}
+
+// AccountHook is a tenant that has connected an account, and where its hooks arrive.
+type AccountHook struct {
+	Tenant   acmesync.TenantID `db:"tenant"`
+	Endpoint string            `db:"endpoint"`
+}
+
+// AccountHooks finds the tenants whose Acme account has this id; none is no error.
+func (db *DB) AccountHooks(ctx context.Context, account string) ([]AccountHook, error) {
+	var all []AccountHook
+	err := db.as(ctx, intakeRole, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(alone(ctx), &all, `SELECT tenant, endpoint FROM intake_account($1)`, account)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find the tenants of an account: %w", err)
+	}
+	return all, nil
 }

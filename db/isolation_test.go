@@ -156,7 +156,7 @@ var intrusions = map[string]intrusion{
 		return d.Decide(ctx, v.id, v.fingerprint, acmesync.Decision{ID: "intruder", Action: acmesync.OrderDiscard, Actor: "intruder", Reason: "none"})
 	},
 	"DescribeAccount": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.DescribeAccount(ctx, v.id, "AQ", "Antarctica/Troll"))
+		return wrote(d.DescribeAccount(ctx, v.id, "acct-x", "AQ", "Antarctica/Troll"))
 	},
 	"Doubt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.Doubt(ctx, v.deliver, []acmesync.Key{appointment("canary-in-step")}))
@@ -267,6 +267,7 @@ var fleetWide = map[string]string{
 	"Now":            "reads the clock, no rows",
 	"Close":          "ends the connections",
 	"Ping":           "reads no rows",
+	"AccountHooks":   "finds out whose message it is: there is no tenant yet; a function of the intake role that answers nothing else",
 	"Endpoint":       "finds out whose hook it is: there is no tenant yet; a function of the intake role that answers nothing else",
 	"StoreHooks":     "hooks of several tenants in one statement; the endpoint says whose, not the caller; a function of the intake role",
 	"Mark":           "flips marks of several tenants; a function that answers which, and reads no rows of theirs",

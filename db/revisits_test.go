@@ -70,17 +70,17 @@ func TestDescribeAccount(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), dbtest.New(t)
 	activated(t, d, "account")
-	require.NoError(t, d.DescribeAccount(ctx, "account", "US", "America/New_York"))
+	require.NoError(t, d.DescribeAccount(ctx, "account", "acct-1", "US", "America/New_York"))
 	f := begin(t, d, "account", acmesync.Fetch)
 	for _, stream := range acmesync.Polled() {
 		require.NoError(t, d.SavePosition(ctx, f, acmesync.Position{Stream: stream, Backfilled: true, WatermarkAt: new(time.Now()), PollAfter: time.Hour}))
 	}
 	t.Run("the same again disturbs nobody", func(t *testing.T) {
-		require.NoError(t, d.DescribeAccount(ctx, "account", "US", "America/New_York"))
+		require.NoError(t, d.DescribeAccount(ctx, "account", "acct-1", "US", "America/New_York"))
 		require.NoError(t, d.Alive(ctx, f))
 	})
 	t.Run("a change ends the attempt, and all records are read again", func(t *testing.T) {
-		require.NoError(t, d.DescribeAccount(ctx, "account", "CH", "America/New_York"))
+		require.NoError(t, d.DescribeAccount(ctx, "account", "acct-1", "CH", "America/New_York"))
 		require.ErrorIs(t, d.Alive(ctx, f), acmesync.ErrEpoch)
 		positions, err := d.Positions(ctx, begin(t, d, "account", acmesync.Fetch))
 		require.NoError(t, err)

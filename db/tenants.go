@@ -147,9 +147,9 @@ func (db *DB) Connection(ctx context.Context, id acmesync.TenantID) (acmesync.Co
 	c := acmesync.Connection{Tenant: id, ID: acmesync.MainConnection}
 	err := db.in(ctx, id, func(tx *sqlx.Tx) error {
 		return tx.QueryRowContext(ctx, `
-			SELECT acme_url, app_url, limit_owner, hook_endpoint, subscription_id, app_subscription_id, region, time_zone
+			SELECT acme_url, app_url, limit_owner, hook_endpoint, subscription_id, app_subscription_id, account_id, region, time_zone
 			FROM connections WHERE tenant = $1 AND connection = $2`, id, c.ID).
-			Scan(&c.AcmeURL, &c.AppURL, &c.LimitOwner, &c.HookEndpoint, &c.SubscriptionID, &c.AppSubscriptionID, &c.Region, &c.TimeZone)
+			Scan(&c.AcmeURL, &c.AppURL, &c.LimitOwner, &c.HookEndpoint, &c.SubscriptionID, &c.AppSubscriptionID, &c.AccountID, &c.Region, &c.TimeZone)
 	})
 	if err != nil {
 		return c, fmt.Errorf("read the connection of %s: %w", id, notFound(err))
@@ -157,10 +157,14 @@ func (db *DB) Connection(ctx context.Context, id acmesync.TenantID) (acmesync.Co
 	return c, nil
 }
 
-// DescribeAccount keeps what the Acme account says about itself. Where that has changed every record may come out differently:
-// lanes notice at their next page, and all streams are read again.
-func (db *DB) DescribeAccount(ctx context.Context, id acmesync.TenantID, region, timeZone string) error {
+// DescribeAccount keeps what the Acme account says about itself. Where its region or zone has changed every record may come out
+// differently: lanes notice at their next page, and all streams are read again.
+func (db *DB) DescribeAccount(ctx context.Context, id acmesync.TenantID, account, region, timeZone string) error {
 	err := db.in(ctx, id, func(tx *sqlx.Tx) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE connections SET account_id = $3 WHERE tenant = $1 AND connection = $2 AND account_id <> $3`,
+			id, acmesync.MainConnection, account); err != nil {
+			return err
+		}
 		var epoch int64
 		err := tx.GetContext(ctx, &epoch, `
 			UPDATE tenants t SET epoch = epoch + 1 FROM connections c

@@ -20,7 +20,7 @@ func (db *DB) Missed(ctx context.Context, f acmesync.Fence, stream acmesync.Stre
 				SELECT l.version FROM ledger l WHERE l.tenant = $1 AND l.connection = $2 AND l.stream = $3 AND l.acme_id = u.id OFFSET 0
 			) known ON true
 			WHERE u.version > coalesce(known.version, 0) AND NOT EXISTS (
-				SELECT 1 FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.id AND e.stream = $3 AND e.way = 'hook'
+				SELECT 1 FROM envelopes e WHERE e.tenant = $1 AND e.acme_id = u.id AND e.stream = $3 AND e.way NOT IN ('poll', 'hint', 'order')
 					AND e.received_at > now() - interval '1 hour'
 			)`, f.Tenant, f.Connection, stream, pq.Array(ids), pq.Array(versions))
 	})
