@@ -10,26 +10,27 @@ import (
 
 // candidate is a record of a round: the newest version of it that the round holds.
 type candidate struct {
-	key    acmesync.Key
-	item   acme.Item
-	way    acmesync.Way
-	page   int  // index into the round's pages: where its end is counted
-	again  bool // asked for by a person: news or not, a write is due
-	entry  acmesync.LedgerEntry
-	known  bool
-	hash   string
-	event  *app.Event // to be written
-	mapped string     // its hash
-	remove bool       // to be taken out of the app
-	mark   bool       // deleted, and to stay in the app as cancelled
-	stays  bool       // deleted, and to stay in the app, marked or not
-	result acmesync.LedgerEntry
-	fault  *acmesync.Fault
-	ends   outcome
-	by     acmesync.Order // the order that asked
-	poison bool           // whoever opened it did not come back: it parks unopened
-	given  bool           // an order says what it comes to: nothing is compared or mapped
-	opened bool           // an attempt that did not commit has had it: it may have been written
+	key     acmesync.Key
+	item    acme.Item
+	way     acmesync.Way
+	page    int  // index into the round's pages: where its end is counted
+	again   bool // asked for by a person: news or not, a write is due
+	entry   acmesync.LedgerEntry
+	known   bool
+	hash    string
+	event   *app.Event // to be written
+	mapped  string     // its hash
+	remove  bool       // to be taken out of the app
+	mark    bool       // deleted, and to stay in the app as cancelled
+	stays   bool       // deleted, and to stay in the app, marked or not
+	result  acmesync.LedgerEntry
+	fault   *acmesync.Fault
+	ends    outcome
+	by      acmesync.Order // the order that asked
+	audited bool           // brought by an audit's walk
+	poison  bool           // whoever opened it did not come back: it parks unopened
+	given   bool           // an order says what it comes to: nothing is compared or mapped
+	opened  bool           // an attempt that did not commit has had it: it may have been written
 
 	appID string                // of an event that people have changed in the app: how its order names it
 	both  *sides                // both ways: what is known beside Acme's record
@@ -150,7 +151,7 @@ func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*c
 			r.ends[page].Rest = append(r.ends[page].Rest, item.ID)
 		default:
 			allowed--
-			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page, opened: p.Tries > 0}
+			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page, opened: p.Tries > 0, audited: p.Way == acmesync.ByAudit}
 			if spent(p) {
 				c.poison = true
 			}
@@ -200,7 +201,7 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 	}
 	if before.item.Version < c.item.Version || (before.item.Version == c.item.Version && c.way == acmesync.ByHint) {
 		r.count(before.page, superseded)
-		before.item, before.way, before.page, before.appID = c.item, c.way, c.page, c.appID
+		before.item, before.way, before.page, before.appID, before.audited = c.item, c.way, c.page, c.appID, c.audited
 		before.ask(c)
 		return
 	}

@@ -58,6 +58,7 @@ func (r *round) settleOne(c *candidate) {
 	if c.ends == duplicate || c.ends == superseded {
 		return
 	}
+	r.noteDifference(c)
 	r.commit.Entries = append(r.commit.Entries, c.result)
 	r.noteKey(c)
 	if c.fault != nil {

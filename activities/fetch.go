@@ -199,6 +199,9 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 	if err != nil || full {
 		return false, err
 	}
+	if err := l.auditAfterAbsence(ctx, p); err != nil {
+		return false, err
+	}
 	l.polled[p.Stream] = true
 	if p.Stream == acmesync.AppEvents {
 		return true, l.appChanges(ctx, p)
@@ -232,7 +235,7 @@ func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
 	for _, p := range r.Pages {
 		l.result.Read += p.Records
 	}
-	if len(r.Pages) > 0 || len(r.Orders) > 0 {
+	if len(r.Pages) > 0 || len(r.Orders) > 0 || len(r.Absent) > 0 {
 		if !l.Looker.Nudge(l.key(acmesync.Deliver)) {
 			l.wake(ctx, acmesync.Deliver)
 		}

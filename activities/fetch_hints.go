@@ -207,7 +207,7 @@ func (l *fetchLane) settleMissing(ctx context.Context, r *acmesync.Fetched, stre
 	if err != nil {
 		return err
 	}
-	gone := acmesync.Order{Action: acmesync.OrderGone, Stream: stream}
+	absent := acmesync.Absent{Stream: stream}
 	for _, id := range missing {
 		entry, known := entries[id]
 		column := acmesync.CountDone
@@ -220,11 +220,11 @@ func (l *fetchLane) settleMissing(ctx context.Context, r *acmesync.Fetched, stre
 			column = acmesync.CountSuperseded
 		}
 		if known && entry.State != acmesync.Deleted {
-			gone.IDs = append(gone.IDs, id)
+			absent.IDs = append(absent.IDs, id)
 		}
 	}
-	if len(gone.IDs) > 0 {
-		r.Orders = append(r.Orders, gone)
+	if len(absent.IDs) > 0 {
+		r.Absent = append(r.Absent, absent)
 	}
 	return nil
 }

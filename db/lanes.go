@@ -172,6 +172,8 @@ var dueOf = map[acmesync.Lane]string{
 		FROM (
 			SELECT min(due_at) AS at FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL
 			UNION ALL SELECT min(coalesce(due_at, now())) FROM cells WHERE tenant = $1 AND changed > sent
+			UNION ALL SELECT now() + interval '3 seconds' FROM audits a WHERE a.tenant = $1 AND a.ended_at IS NULL AND (a.state <> 'reading'
+				OR NOT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = $1 AND p.audit = a.audit AND p.backfilled_at IS NULL))
 			UNION ALL SELECT max(next_at) FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now()
 		) due`,
 }
