@@ -43,6 +43,18 @@ func (db *DB) OneAudit(ctx context.Context, tenant acmesync.TenantID, id string)
 	return a, nil
 }
 
+// AuditOf reads the audit that a command has begun; ErrNotFound if there is none.
+func (db *DB) AuditOf(ctx context.Context, tenant acmesync.TenantID, commandID string) (acmesync.Audit, error) {
+	var a acmesync.Audit
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.GetContext(ctx, &a, `SELECT `+auditColumns+` WHERE a.tenant = $1 AND a.command_id = $2`, tenant, commandID)
+	})
+	if err != nil {
+		return a, fmt.Errorf("read the audit of command %s: %w", commandID, notFound(err))
+	}
+	return a, nil
+}
+
 // Differences lists what an audit has found, in the order of side, stream and id, after the given one.
 func (db *DB) Differences(ctx context.Context, tenant acmesync.TenantID, audit string, after acmesync.Difference, limit int) ([]acmesync.Difference, error) {
 	all := []acmesync.Difference{}
@@ -67,7 +79,7 @@ func beginAudit(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c ac
 	if open {
 		return &acmesync.Conflict{Code: "audit_running", Message: "an audit of this tenant is under way: wait for its end, or cancel it"}
 	}
-	if err := openAudit(ctx, tx, tenant, c.Actor, c.Reason); err != nil {
+	if err := openAudit(ctx, tx, tenant, c, c.Reason); err != nil {
 		return err
 	}
 	if err := walkAgain(ctx, tx, tenant, c); err != nil {
@@ -76,15 +88,15 @@ func beginAudit(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c ac
 	return walkForAudit(ctx, tx, tenant)
 }
 
-func openAudit(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, actor, reason string) error {
+func openAudit(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync.Command, reason string) error {
 	id, err := newEnvelopeID()
 	if err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, `
-		INSERT INTO audits (tenant, audit, connection, generation, actor, reason)
-		SELECT t.tenant, $2, $3, t.generation, $4, $5 FROM tenants t WHERE t.tenant = $1`,
-		tenant, id, acmesync.MainConnection, actor, reason); err != nil {
+		INSERT INTO audits (tenant, audit, connection, generation, actor, command_id, reason)
+		SELECT t.tenant, $2, $3, t.generation, $4, $5, $6 FROM tenants t WHERE t.tenant = $1`,
+		tenant, id, acmesync.MainConnection, c.Actor, c.ID, reason); err != nil {
 		return fmt.Errorf("open an audit: %w", err)
 	}
 	return nil

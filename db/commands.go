@@ -175,7 +175,7 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 	if !missed {
 		return nil
 	}
-	if err := openAudit(ctx, tx, tenant, c.Actor, "it was away for longer than Acme remembers deletes"); err != nil {
+	if err := openAudit(ctx, tx, tenant, c, "it was away for longer than Acme remembers deletes"); err != nil {
 		return err
 	}
 	return walkForAudit(ctx, tx, tenant)

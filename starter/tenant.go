@@ -25,6 +25,7 @@ func (s *session) tenant() *cobra.Command {
 		s.tenantCommand("resume", "Resume the sync", acmesync.Resume),
 		s.tenantCommand("sync", "Poll now, and try what is held again", acmesync.SyncNow),
 		s.tenantCommand("backfill", "Read every stream from its beginning again; what is unchanged is not written again", acmesync.Rewalk),
+		s.tenantAudit(),
 		s.tenantCommand("deactivate", "End the sync and the subscription", acmesync.Deactivate),
 	)
 	return root

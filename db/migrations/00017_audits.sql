@@ -10,6 +10,7 @@ CREATE TABLE audits (
   state      text NOT NULL DEFAULT 'reading' CHECK (state IN
                ('reading', 'asking', 'comparing', 'counting', 'settling', 'done', 'cancelled')),
   actor      text NOT NULL,
+  command_id text NOT NULL DEFAULT '',
   reason     text NOT NULL DEFAULT '',
   started_at timestamptz NOT NULL DEFAULT now(),
   ended_at   timestamptz,
