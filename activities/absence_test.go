@@ -19,6 +19,11 @@ func absent(t *testing.T, all, forgotten int) *world {
 	w.run(t)
 	w.quiet(t)
 	w.becomes(t, fmt.Sprintf("apt_%03d", all-1), "in_step", "")
+	eventually(t, "the first sync is complete", func() bool {
+		at, err := w.Tenant(t.Context(), tenant)
+		require.NoError(t, err)
+		return at.State == acmesync.Active
+	})
 	for n := range forgotten {
 		w.purge(t, "appointments", fmt.Sprintf("apt_%03d", n))
 	}

@@ -36,9 +36,7 @@ func (l *deliverLane) auditEvents(ctx context.Context, a acmesync.Audit) (failed
 		return nil, err
 	}
 	for _, s := range e.shown {
-		if err := e.compare(s); err != nil {
-			return nil, err
-		}
+		e.compare(s)
 	}
 	if failed, err := e.removeExtra(ctx); failed != nil || err != nil {
 		return failed, err
@@ -118,7 +116,7 @@ func cutInstance(id string) (series, original string, ok bool) {
 }
 
 // compare decides about one event. Who it is, is told by its external id; what it says, by the hash that the ledger keeps.
-func (e *auditedEvents) compare(s shownEvent) error {
+func (e *auditedEvents) compare(s shownEvent) {
 	hash := mapping.EventHash(s.event.Event)
 	entry, known := e.entries[s.id]
 	instance, placed := e.instances[s.id]
@@ -129,7 +127,7 @@ func (e *auditedEvents) compare(s shownEvent) error {
 				e.differs(s, acmesync.DiffChanged)
 				e.step.Orders = append(e.step.Orders, acmesync.Order{Action: acmesync.OrderMerge, Stream: acmesync.AppEvents, IDs: []string{s.event.ID}})
 			}
-			return nil
+			return
 		}
 		if entry.Mapped != "" && entry.Mapped != hash {
 			e.differs(s, acmesync.DiffChanged)
@@ -146,7 +144,6 @@ func (e *auditedEvents) compare(s shownEvent) error {
 	default:
 		e.extra = append(e.extra, s)
 	}
-	return nil
 }
 
 func (e *auditedEvents) differs(s shownEvent, kind acmesync.DifferenceKind) {

@@ -14,6 +14,11 @@ import (
 // audit runs one to its end.
 func (w *world) audit(t *testing.T) acmesync.Audit {
 	t.Helper()
+	eventually(t, "the first sync is complete", func() bool {
+		at, err := w.Tenant(t.Context(), tenant)
+		require.NoError(t, err)
+		return at.State == acmesync.Active
+	})
 	w.hooks++
 	_, err := w.Apply(t.Context(), tenant, acmesync.Command{ID: fmt.Sprint("audit-", w.hooks), Name: acmesync.AuditAll, Actor: "test"})
 	require.NoError(t, err)

@@ -47,7 +47,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if nothingNew(p, next, items) {
 		items = nil
 	}
-	contacts, err := l.contactsOf(ctx, p.Stream, items)
+	contacts, err := l.contactsOf(ctx, p.Stream, items, priority == acmesync.Live)
 	if err != nil {
 		return err
 	}
