@@ -23,7 +23,7 @@ func (w *world) audit(t *testing.T) acmesync.Audit {
 	_, err := w.Apply(t.Context(), tenant, acmesync.Command{ID: fmt.Sprint("audit-", w.hooks), Name: acmesync.AuditAll, Actor: "test"})
 	require.NoError(t, err)
 	var last acmesync.Audit
-	eventually(t, "the audit ends", func() bool {
+	within(t, 2*time.Minute, "the audit ends", func() bool {
 		all, err := w.Audits(t.Context(), tenant, 1)
 		require.NoError(t, err)
 		last = all[0]

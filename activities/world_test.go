@@ -266,8 +266,10 @@ func (w *world) balance(t require.TestingT, stream acmesync.Stream) acmesync.Bal
 	return acmesync.Balance{}
 }
 
-func eventually(t require.TestingT, what string, holds func() bool) {
-	deadline := time.Now().Add(30 * time.Second)
+func eventually(t require.TestingT, what string, holds func() bool) { within(t, 30*time.Second, what, holds) }
+
+func within(t require.TestingT, limit time.Duration, what string, holds func() bool) {
+	deadline := time.Now().Add(limit)
 	for tick := time.NewTicker(5 * time.Millisecond); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
 			require.FailNow(t, "it never came to pass: "+what)
