@@ -24,6 +24,7 @@ type Activities struct {
 	Budgets  Budgets
 	Reviews  Reviews
 	Audits   Audits
+	Lookups  Lookups
 	Cleanups Cleanups
 	Fleet    Fleet
 	TwoWay   TwoWay
@@ -133,6 +134,12 @@ type Audits interface {
 	CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error
 	CellsAt(ctx context.Context, f acmesync.Fence, cells []acmesync.Cell) ([]acmesync.Cell, error)
 	EndAudit(ctx context.Context, f acmesync.Fence, audit string) error
+}
+
+// Lookups are what third parties have answered.
+type Lookups interface {
+	Lookups(ctx context.Context, f acmesync.Fence, name string, keys []string, expires time.Duration) (map[string]acmesync.Lookup, error)
+	CommitLookups(ctx context.Context, f acmesync.Fence, name string, answers map[string]acmesync.Lookup) error
 }
 
 // Cleanups are effects outside that a tenant's end has left to be undone, and its subscription while it lives.

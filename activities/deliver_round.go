@@ -75,10 +75,11 @@ type round struct {
 	acmeDown bool              // Acme does not take writes in this round
 	late     error             // the app's failure while orders were opened
 
-	took        int   // records the app has taken in this round
-	putOff      []int // by page: how many of its rest the app could not take now
-	called      bool  // the app has answered something in this round
-	failedAlone int   // records that failed alone since anything succeeded
+	waiting     []*candidate // for a third party
+	took        int          // records the app has taken in this round
+	putOff      []int        // by page: how many of its rest the app could not take now
+	called      bool         // the app has answered something in this round
+	failedAlone int          // records that failed alone since anything succeeded
 
 	instances int          // events of the series that were expanded so far
 	inParts   []*candidate // who has to do with series
@@ -90,7 +91,7 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}
-	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll, r.collide, r.planSeries} {
+	for _, step := range []func(context.Context) error{r.open, r.enrich, r.compare, r.mapAll, r.collide, r.planSeries} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ func (r *round) settle(ctx context.Context) error {
 	for _, c := range r.candidates {
 		r.settleOne(c)
 	}
+	r.settleWaiting()
 	for i := range r.ends {
 		if len(r.ends[i].Rest) > r.putOff[i] {
 			r.ends[i].RetryAfter = retryRest

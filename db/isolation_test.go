@@ -64,6 +64,12 @@ var intrusions = map[string]intrusion{
 	"Apply": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Apply(ctx, v.id, acmesync.Command{ID: "intruder", Name: acmesync.Deactivate, Actor: "intruder", RemoveEvents: true})
 	},
+	"Lookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Lookups(ctx, v.deliver, "canary", []string{"canary@example.test"}, time.Hour)
+	},
+	"CommitLookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"intruder": {Found: true, Body: []byte(`"intruder"`)}}))
+	},
 	"Audits": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audits(ctx, v.id, 10) },
 	"AuditOf": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.AuditOf(ctx, v.id, "canary-command")
@@ -414,6 +420,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
 	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)
+	require.NoError(t, d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"canary@example.test": {Found: true, Body: []byte(`"canary"`)}}))
 	v.audit = "11111111-1111-1111-1111-111111111111"
 	exec(t, d, `INSERT INTO audits (tenant, audit, connection, generation, actor, command_id) VALUES ($1, $2, 'main', 1, 'canary', 'canary-command')`, v.id, v.audit)
 	exec(t, d, `INSERT INTO audit_differences (tenant, audit, side, stream, id, kind) VALUES ($1, $2, 'app', 'appointments', 'canary-in-step', 'missing')`, v.id, v.audit)
