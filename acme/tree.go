@@ -57,7 +57,8 @@ type path []step
 
 type step struct {
 	key   string
-	index int // 0: the value itself; -1: every element of the array it is; n: its n-th element
+	index int  // 0: the value itself; -1: every element of the array it is; n: its n-th element
+	lone  bool // what stands alone is an array of one: XML does not say which it is
 }
 
 // compilePath reads "a.b[].c" and "a[0]"; "." and "" are the document itself.
@@ -108,7 +109,10 @@ func (p path) collect(value any, into []any) []any {
 	if at.index == 0 {
 		return p[1:].collect(value, into)
 	}
-	list, _ := value.([]any)
+	list, isList := value.([]any)
+	if !isList && at.lone && value != nil {
+		list = []any{value}
+	}
 	if at.index > 0 {
 		if at.index <= len(list) {
 			return p[1:].collect(list[at.index-1], into)
@@ -147,7 +151,10 @@ func (p path) remove(value any) {
 	case 0:
 		p[1:].remove(inner)
 	default:
-		list, _ := inner.([]any)
+		list, isList := inner.([]any)
+		if !isList && p[0].lone {
+			list = []any{inner}
+		}
 		for i, one := range list {
 			if p[0].index == -1 || p[0].index == i+1 {
 				p[1:].remove(one)
