@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"strings"
 	"unicode/utf8"
@@ -125,7 +126,11 @@ func (d *dialect) singleXML(op string, status int, data []byte) (Item, error) {
 	if record == nil && fault == "" {
 		return Item{}, half(op, status)
 	}
-	return d.record.xmlItem(record, xmlPlace{data: data, to: len(data), position: 1, fault: fault, where: where}), nil
+	item, sound := d.record.xmlItem(record, fault)
+	if !sound {
+		item = unreadableItem(data, unreadableXML{Position: 1, Line: 1, Code: cmp.Or(fault, CodeNoKeys), Element: where})
+	}
+	return item, nil
 }
 
 // xmlBody gives an answer's body in UTF-8 and without its declaration. Web pages, and what cannot be XML, are refused.

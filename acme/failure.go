@@ -68,6 +68,7 @@ const (
 	CodeBadEntity        = "bad_entity"        // a reference to none of the five entities and to no character
 	CodeControlCharacter = "control_character" // a character that XML does not have
 	CodeTooMany          = "too_many_nodes"    // too many elements or attributes
+	CodeSOAPVersion      = "soap_version"      // SOAP 1.2: outbound messages are SOAP 1.1
 	CodeWrongShape       = "wrong_shape"       // not an object, or not an array of events
 	CodeWrongType        = "wrong_type"
 	CodeMissingField     = "missing_field"

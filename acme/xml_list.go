@@ -2,6 +2,7 @@ package acme
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -18,6 +19,8 @@ type xmlListing struct {
 	xmlReader
 	page   xmlPage
 	record *record
+
+	line, counted int // the line of a place, counted on from one bad record to the next
 }
 
 // xmlList reads a whole answer, or none of it. A bad record comes as an item without an id, with its position.
@@ -33,10 +36,8 @@ func xmlList(data []byte, list path, record *record) (page xmlPage, code string)
 	l.begin()
 	rest, ok := l.container(list, 1)
 	switch {
-	case !ok, l.next() != xmlDone:
+	case !ok, l.spoiled(), l.next() != xmlDone:
 		return xmlPage{}, l.reason()
-	case l.fault != "":
-		return xmlPage{}, l.fault
 	}
 	l.page.rest = rest
 	return l.page, ""
@@ -75,7 +76,7 @@ func (l *xmlListing) container(list path, depth int) (map[string]any, bool) {
 			default:
 				one, ok = l.other(depth + 1)
 			}
-			if !ok {
+			if !ok || l.spoiled() {
 				return nil, false
 			}
 			object = with(object, name, one)
@@ -101,50 +102,62 @@ func (l *xmlListing) other(depth int) (any, bool) {
 	return one, ok
 }
 
+// spoiled ends an answer at once whose rest cannot be taken.
+func (l *xmlListing) spoiled() bool {
+	if l.code == "" {
+		l.code = l.fault
+	}
+	return l.fault != ""
+}
+
 // item reads one record, within bounds of its own.
 func (l *xmlListing) item() bool {
+	if len(l.page.items) == maxXMLRecords {
+		l.code = CodeTooMany
+		return false
+	}
 	outer := l.xmlReader
 	l.begin()
 	tree, ok := l.element(1)
-	l.page.items = append(l.page.items, l.record.xmlItem(tree, xmlPlace{
-		data: l.data, from: outer.from, to: l.pos, position: len(l.page.items) + 1, fault: l.fault, where: string(l.where),
-	}))
+	item, sound := l.record.xmlItem(tree, l.fault)
+	if !sound {
+		item = unreadableItem(l.data[outer.from:l.pos], unreadableXML{
+			Position: len(l.page.items) + 1, Line: l.lineOf(outer.from), Code: cmp.Or(l.fault, CodeNoKeys), Element: string(l.where[:min(len(l.where), 256)]),
+		})
+	}
+	l.page.items = append(l.page.items, item)
 	l.nodes, l.begun, l.fault, l.where = outer.nodes, outer.begun, outer.fault, outer.where
 	return ok
 }
 
-// xmlPlace is where a record stands in its answer, and what is wrong with it.
-type xmlPlace struct {
-	data         []byte
-	from, to     int
-	position     int
-	fault, where string
+// lineOf is the line on which a place lies; places are asked for from the front to the back.
+func (l *xmlListing) lineOf(at int) int {
+	l.line += bytes.Count(l.data[l.counted:at], []byte{'\n'})
+	l.counted = at
+	return l.line + 1
 }
 
-// xmlItem makes an item of a record's tree. One that cannot be read, or has no usable id, version or time of change, has no
-// id, and keeps what came.
-func (r *record) xmlItem(tree any, at xmlPlace) Item {
-	if object, isObject := tree.(map[string]any); isObject && at.fault == "" {
-		read := scanner{data: r.canonical(object), limit: maxPageDepth}
-		if item, sound := read.item(); sound && item.ID != "" {
-			return item
-		}
+// xmlItem makes an item of a record's tree; not sound: it cannot be read, or has no usable id, version or time of change.
+func (r *record) xmlItem(tree any, fault string) (item Item, sound bool) {
+	object, isObject := tree.(map[string]any)
+	if !isObject || fault != "" {
+		return Item{}, false
 	}
-	return Item{Raw: at.unreadable()}
+	read := scanner{data: r.canonical(object), limit: maxPageDepth}
+	item, sound = read.item()
+	return item, sound && item.ID != ""
 }
 
-// unreadable is what a person sees of a record that is none: the element as it came, up to the size a record may have.
-func (p xmlPlace) unreadable() []byte {
-	element := p.data[p.from:p.to]
-	kept := struct {
-		Unreadable unreadableXML `json:"unreadable"`
-	}{unreadableXML{Position: p.position, Line: lineOf(p.data, p.from), Code: p.fault, Element: p.where, Cut: len(element) > MaxRecordBytes}}
-	kept.Unreadable.XML = strings.ToValidUTF8(string(element[:min(len(element), MaxRecordBytes)]), "")
+// unreadableItem is what a person sees of a record that is none: the element as it came, up to the size a record may have.
+func unreadableItem(element []byte, why unreadableXML) Item {
+	why.Cut = len(element) > MaxRecordBytes
+	why.Element = printable(why.Element, 64)
+	why.XML = strings.ToValidUTF8(string(element[:min(len(element), MaxRecordBytes)]), "")
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	_ = e.Encode(kept) // texts and numbers can always be written
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+	_ = e.Encode(map[string]unreadableXML{"unreadable": why}) // texts and numbers can always be written
+	return Item{Raw: bytes.TrimSuffix(b.Bytes(), []byte{'\n'})}
 }
 
 type unreadableXML struct {

@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"strings"
@@ -11,6 +10,7 @@ import (
 const (
 	maxXMLNodes      = 10_000 // elements and attributes of one record, or of all that is no record
 	maxXMLAttributes = 128    // of one element
+	maxXMLRecords    = 25_000 // of one answer
 )
 
 const xmlSchemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
@@ -46,16 +46,18 @@ func (r *xmlReader) element(depth int) (any, bool) {
 	if depth > maxRecordDepth {
 		r.spoil(CodeTooDeep)
 	}
+	level := len(r.open)
 	object, nilled, kind := r.attributesOf()
 	text, more := "", []byte(nil) // of most elements there is one piece of text
 	for {
+		token := r.next()
 		if r.pos-r.begun > MaxRecordBytes {
 			r.spoil(CodeTooLarge)
 		}
-		if r.fault != "" {
-			return nil, r.pass()
+		if r.fault != "" && token != xmlBroken {
+			return nil, r.pass(level)
 		}
-		switch r.next() {
+		switch token {
 		case xmlStart:
 			name := string(localName(r.name))
 			one, ok := r.element(depth + 1)
@@ -85,6 +87,16 @@ func (r *xmlReader) element(depth int) (any, bool) {
 	}
 }
 
+// pass reads to the end of an element and keeps nothing.
+func (r *xmlReader) pass(level int) bool {
+	for len(r.open) >= level {
+		if token := r.next(); token == xmlBroken || token == xmlDone {
+			return false
+		}
+	}
+	return true
+}
+
 // resolve is the text that was just read.
 func (r *xmlReader) resolve() string {
 	if r.cdata {
@@ -95,22 +107,6 @@ func (r *xmlReader) resolve() string {
 	part, code := textOf(r.text, false)
 	r.spoil(code)
 	return part
-}
-
-// pass reads to the end of the element that is open, and keeps nothing.
-func (r *xmlReader) pass() bool {
-	for depth := 1; depth > 0; {
-		switch r.next() {
-		case xmlStart:
-			depth++
-		case xmlEnd:
-			depth--
-		case xmlChars:
-		default:
-			return false
-		}
-	}
-	return true
 }
 
 // attributesOf reads a start's attributes: those of namespaces and of xsi are none of the record's.
@@ -224,7 +220,7 @@ func xmlTree(data []byte) (tree any, fault, where, code string) {
 	if !ok || r.next() != xmlDone {
 		return nil, "", "", r.reason()
 	}
-	return tree, r.fault, string(r.where), ""
+	return tree, r.fault, string(r.where[:min(len(r.where), 256)]), ""
 }
 
 // reason is why a document is none.
@@ -234,6 +230,3 @@ func (r *xmlReader) reason() string {
 	}
 	return CodeMalformedXML
 }
-
-// lineOf is the line on which a place of the data lies, from 1.
-func lineOf(data []byte, at int) int { return 1 + bytes.Count(data[:at], []byte{'\n'}) }

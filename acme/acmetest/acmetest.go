@@ -45,6 +45,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("lists", s.lists)
 	t.Run("cursors", s.cursors)
 	t.Run("gets", s.gets)
+	t.Run("XML", s.xml)
 	t.Run("appointments", s.appointments)
 	t.Run("integrations' appointments", s.integrations)
 	t.Run("touchpoints", s.touchpoints)
