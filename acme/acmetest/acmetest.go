@@ -52,6 +52,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("contacts", s.contacts)
 	t.Run("subscriptions", s.subscriptions)
 	t.Run("deliveries", s.deliveries)
+	t.Run("outbound messages", s.outbound)
 	t.Run("refusals", s.refusals)
 	t.Run("time", s.time)
 }

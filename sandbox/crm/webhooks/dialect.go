@@ -18,6 +18,8 @@ import (
 // body says a delivery's events in the subscription's words.
 func (l *lane) body(delivery *Delivery, number int, dialect accounts.Dialect) ([]byte, error) {
 	switch dialect {
+	case accounts.SOAP:
+		return outboundMessage(l.account.Info().ID, delivery.Subscription, delivery.Events), nil
 	case accounts.Hub:
 		return json.Marshal(dialects.HubEvents(l.account.Info().ID, delivery.Events, number))
 	case accounts.Pipe:
@@ -58,6 +60,11 @@ func (l *lane) recordOf(event acme.Event) map[string]any {
 
 // prove signs a delivery as its dialect does.
 func prove(r *http.Request, dialect accounts.Dialect, secrets []string, id string, at time.Time, body []byte) error {
+	if dialect == accounts.SOAP {
+		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+		r.Header.Set("SOAPAction", `""`)
+		return nil
+	}
 	if len(secrets) == 0 {
 		return nil
 	}
