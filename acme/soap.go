@@ -49,7 +49,7 @@ func (p *Profile) ParseOutbound(body []byte) (OutboundMessage, error) {
 		if o.wrong == "" {
 			o.wrong = o.reason()
 		}
-		return OutboundMessage{Namespace: o.message.Namespace}, malformed(op, o.wrong, o.at)
+		return OutboundMessage{Namespace: o.message.Namespace}, malformed(op, o.wrong, printable(o.at[:min(len(o.at), 256)], 64))
 	}
 	return o.message, nil
 }
@@ -194,10 +194,11 @@ func (o *outbound) notifications() bool {
 	if !ok {
 		return false
 	}
-	for name, value := range map[string]string{"OrganizationId": o.message.OrganizationID, "ActionId": o.message.ActionID} {
-		if value == "" {
-			return o.refuse(CodeMissingField, name)
-		}
+	switch {
+	case o.message.OrganizationID == "":
+		return o.refuse(CodeMissingField, "OrganizationId")
+	case o.message.ActionID == "":
+		return o.refuse(CodeMissingField, "ActionId")
 	}
 	return true
 }
