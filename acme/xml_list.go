@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -160,6 +161,33 @@ func unreadableItem(element []byte, why unreadableXML) Item {
 	return Item{Raw: bytes.TrimSuffix(b.Bytes(), []byte{'\n'})}
 }
 
+// Trouble says in a sentence where an item without an id stood and what is wrong with it, as far as that is known.
+func (i Item) Trouble() string {
+	var kept struct {
+		Unreadable unreadableXML `json:"unreadable"`
+	}
+	at := &kept.Unreadable
+	if i.ID != "" || json.Unmarshal(i.Raw, &kept) != nil || at.Position == 0 || at.XML == "" {
+		return ""
+	}
+	what, known := map[string]string{
+		CodeNoKeys:           "it has no usable id, version or time of change",
+		CodeBadEntity:        "it refers to an entity or a character that XML does not have",
+		CodeControlCharacter: "it holds a character that XML does not have",
+		CodeDuplicateKey:     "it has an attribute twice",
+		CodeTooDeep:          "its elements lie too deep",
+		CodeTooMany:          "it has too many elements or attributes",
+		CodeTooLarge:         "it is larger than 1 MB",
+	}[at.Code]
+	if !known {
+		what = "it is not well-formed"
+	}
+	if at.Element != "" && at.Code != CodeNoKeys {
+		what += ", in " + at.Element
+	}
+	return fmt.Sprintf("Record %d of its page, on line %d, cannot be read: %s.", at.Position, at.Line, what)
+}
+
 type unreadableXML struct {
 	Position int    `json:"position"` // among the records of its answer, from 1
 	Line     int    `json:"line"`
@@ -172,6 +200,9 @@ type unreadableXML struct {
 // Content is what an item without an id is known by: the record as it came, wherever it stood. The same bad record at another
 // place of a later page is the same.
 func (i Item) Content() []byte {
+	if i.ID != "" {
+		return i.Raw
+	}
 	if window, ok := (path{{key: "unreadable"}, {key: "xml"}}).find(i.Raw); ok && bytes.HasPrefix(window, []byte(`"<`)) {
 		return window
 	}

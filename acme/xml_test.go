@@ -184,6 +184,8 @@ func TestBadRecordsInXML(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(items[0].Raw, &kept))
 		require.Equal(t, "<appointment>\"\\\u2028&bad;</appointment>", kept.Unreadable.XML)
+		require.Equal(t, "Record 1 of its page, on line 3, cannot be read: it refers to an entity or a character that XML does not have, in appointment.", items[0].Trouble())
+		require.Empty(t, Item{Raw: json.RawMessage(`{"unreadable":{"id":5}}`)}.Trouble())
 		require.Equal(t, []any{1, 3, CodeBadEntity}, []any{kept.Unreadable.Position, kept.Unreadable.Line, kept.Unreadable.Code})
 	})
 }
