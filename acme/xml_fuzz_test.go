@@ -147,7 +147,7 @@ func FuzzXMLPage(f *testing.F) {
 		}
 		again, err := ReadItems(JoinItems(items))
 		require.NoError(t, err)
-		require.Equal(t, len(items), len(again))
+		require.Len(t, again, len(items))
 		for i := range items {
 			require.Equal(t, items[i].ID, again[i].ID)
 		}

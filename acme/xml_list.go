@@ -63,20 +63,18 @@ func (l *xmlListing) container(list path, depth int) (map[string]any, bool) {
 		switch l.next() {
 		case xmlStart:
 			name := string(localName(l.name))
-			at := len(list) > 0 && name == list[0].key
-			var one any
-			ok := true
-			switch {
-			case len(list) == 0, at && len(list) == 1:
+			onTheWay := len(list) > 0 && name == list[0].key
+			if len(list) == 0 || onTheWay && len(list) == 1 {
 				if !l.item() {
 					return nil, false
 				}
 				continue
-			case at:
-				one, ok = l.container(list[1:], depth+1)
-			default:
-				one, ok = l.other(depth + 1)
 			}
+			read := l.other
+			if onTheWay {
+				read = func(depth int) (any, bool) { return l.container(list[1:], depth) }
+			}
+			one, ok := read(depth + 1)
 			if !ok || l.spoiled() {
 				return nil, false
 			}
@@ -162,12 +160,12 @@ func unreadableItem(element []byte, why unreadableXML) Item {
 }
 
 // Trouble says in a sentence where an item without an id stood and what is wrong with it, as far as that is known.
-func (i Item) Trouble() string {
+func (item Item) Trouble() string {
 	var kept struct {
 		Unreadable unreadableXML `json:"unreadable"`
 	}
 	at := &kept.Unreadable
-	if i.ID != "" || json.Unmarshal(i.Raw, &kept) != nil || at.Position == 0 || at.XML == "" {
+	if item.ID != "" || json.Unmarshal(item.Raw, &kept) != nil || at.Position == 0 || at.XML == "" {
 		return ""
 	}
 	what, known := map[string]string{
@@ -199,12 +197,12 @@ type unreadableXML struct {
 
 // Content is what an item without an id is known by: the record as it came, wherever it stood. The same bad record at another
 // place of a later page is the same.
-func (i Item) Content() []byte {
-	if i.ID != "" {
-		return i.Raw
+func (item Item) Content() []byte {
+	if item.ID != "" {
+		return item.Raw
 	}
-	if window, ok := (path{{key: "unreadable"}, {key: "xml"}}).find(i.Raw); ok && bytes.HasPrefix(window, []byte(`"<`)) {
+	if window, ok := (path{{key: "unreadable"}, {key: "xml"}}).find(item.Raw); ok && bytes.HasPrefix(window, []byte(`"<`)) {
 		return window
 	}
-	return i.Raw
+	return item.Raw
 }

@@ -60,15 +60,14 @@ func (l *lane) recordOf(event acme.Event) map[string]any {
 
 // prove signs a delivery as its dialect does.
 func prove(r *http.Request, dialect accounts.Dialect, secrets []string, id string, at time.Time, body []byte) error {
-	if dialect == accounts.SOAP {
-		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
-		r.Header.Set("SOAPAction", `""`)
-		return nil
-	}
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && dialect != accounts.SOAP {
 		return nil
 	}
 	switch dialect {
+	case accounts.SOAP:
+		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+		r.Header.Set("SOAPAction", `""`)
+		return nil
 	case accounts.Hub:
 		stamp := strconv.FormatInt(at.UnixMilli(), 10)
 		mac := hmac.New(sha256.New, []byte(secrets[0]))
