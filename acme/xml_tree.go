@@ -64,6 +64,9 @@ func (r *xmlReader) element(depth int) (any, bool) {
 			if !ok {
 				return nil, false
 			}
+			if object == nil && depth == 1 {
+				object = make(map[string]any, 24) // a record has about so many fields
+			}
 			object = with(object, name, one)
 		case xmlChars:
 			part := r.resolve()
@@ -171,7 +174,7 @@ func value(object map[string]any, text string, nilled bool, kind string) any {
 // with adds to an object; what comes again becomes a list.
 func with(object map[string]any, name string, value any) map[string]any {
 	if object == nil {
-		object = make(map[string]any, 24)
+		object = map[string]any{}
 	}
 	before, again := object[name]
 	switch list, isList := before.([]any); {
