@@ -94,7 +94,7 @@ func docsOperations(document *openapi3.T, tag string) []docsOperation {
 					Description: p.Value.Description, Required: p.Value.Required})
 			}
 			if o.RequestBody != nil && o.RequestBody.Value.Content["application/json"] != nil {
-				schema := o.RequestBody.Value.Content["application/json"].Schema.Value
+				schema := o.RequestBody.Value.Content.Get("application/json").Schema.Value
 				one.Body, one.Example = fieldsOf(schema, 0), exampleOf(schema)
 			}
 			all = append(all, one)

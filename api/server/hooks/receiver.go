@@ -229,8 +229,8 @@ func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id strin
 // refusal is why a delivery is not taken. The sender learns the code and when to come again; the reason is ours.
 type refusal struct {
 	code, reason string
-	detail       string // for the sender, where there is more to say than the code does
 	wait         time.Duration
+	detail       string // for whoever set the sender up; empty: the code says enough
 }
 
 // refuse counts and logs a refusal. The endpoint is not logged: who knows it can call it.
