@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 
 	"acmesync"
@@ -236,14 +237,15 @@ func (r *round) count(page int, o outcome) {
 	}
 }
 
-// parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again.
+// parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again,
+// at another place of a page.
 func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
+	trouble := cmp.Or(item.Trouble(), "This item has no usable id, version or time of change.")
 	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Raw)},
-		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id",
-			Message: "This item has no usable id, version or time of change. Have it repaired in Acme, then discard it here."},
-		Body: item.Raw,
+		Key:   acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Content())},
+		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id", Message: trouble + " Have it repaired in Acme, then discard it here."},
+		Body:  item.Raw,
 	})
 	r.count(page, parked)
 }

@@ -97,7 +97,7 @@ func digest(items []acme.Item) string {
 	}
 	parts := make([][]byte, len(items))
 	for i, item := range items {
-		parts[i] = item.Raw
+		parts[i] = item.Content()
 	}
 	return hashOf(parts...)
 }

@@ -12,7 +12,7 @@ type who int
 const (
 	keyHolders who = iota // whoever has an API key
 	anyone
-	signers // whoever can sign for the endpoint: the hook looks itself
+	signers // whoever can sign for the endpoint, or knows its address: the hook looks itself
 )
 
 // route is one line of the interface: nothing is served that does not stand here and in the description.
@@ -60,6 +60,8 @@ func (s *Server) routes() []route {
 
 		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
 		{http.MethodPost, "/hooks/app/{endpoint}", signers, s.receiveAppHook},
+		{http.MethodPost, "/hooks/soap/{endpoint}", signers, s.receiveSOAPHook},
+		{http.MethodGet, "/hooks/soap/{endpoint}", signers, s.describeSOAPHook},
 
 		{http.MethodGet, "/livez", anyone, s.live},
 		{http.MethodGet, "/readyz", anyone, s.ready},
