@@ -16,6 +16,7 @@ func (r *round) upsertBoth(ctx context.Context, batch []*candidate) error {
 	for i, c := range batch {
 		events[i] = c.both.merged.ToApp
 		events[i].ExternalID, events[i].Revision = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID), revision
+		events[i].AllowDuplicate = r.rules.MakesSecond()
 		if c.both.change != nil {
 			events[i].IfVersion = c.both.change.Version
 		}
@@ -24,7 +25,11 @@ func (r *round) upsertBoth(ctx context.Context, batch []*candidate) error {
 	if err != nil {
 		return err
 	}
-	return r.takeBoth(ctx, batch, results, revision)
+	if err := r.takeBoth(ctx, batch, results, revision); err != nil {
+		return err
+	}
+	_, err = r.linkTwins(ctx, batch) // what was linked is read and merged like any other
+	return err
 }
 
 func (r *round) removeBoth(ctx context.Context, batch []*candidate) error {

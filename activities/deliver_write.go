@@ -151,6 +151,7 @@ func (r *round) upsert(ctx context.Context, batch []*candidate) error {
 	for i, c := range batch {
 		c.event.Revision = revision
 		events[i] = *c.event
+		events[i].AllowDuplicate = r.rules.MakesSecond()
 	}
 	results, err := r.app.UpsertEvents(ctx, events)
 	if err != nil {
@@ -159,7 +160,11 @@ func (r *round) upsert(ctx context.Context, batch []*candidate) error {
 	if err := r.take(ctx, batch, results, revision); err != nil {
 		return err
 	}
-	return r.linkTwins(ctx, batch)
+	linked, err := r.linkTwins(ctx, batch)
+	if err != nil || len(linked) == 0 {
+		return err
+	}
+	return r.upsert(ctx, linked)
 }
 
 func (r *round) removeEvents(ctx context.Context, batch []*candidate) error {
