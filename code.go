@@ -54,6 +54,12 @@ const (
 	FlipLoop            Code = "flip_loop"            // both sides keep changing it back
 )
 
+// What is said of a record that is in step: not all of what people have in the app has a counterpart in Acme.
+const (
+	AttendeeUnknown   Code = "attendee_unknown"   // an attendee is no contact that is known; it stays in the app
+	AttendeeAmbiguous Code = "attendee_ambiguous" // an attendee may be one of several contacts; it stays in the app
+)
+
 // How an envelope can end other than done.
 const (
 	EndedDeactivated Code = "deactivated"    // the tenant was deactivated first
