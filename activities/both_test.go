@@ -244,7 +244,9 @@ func TestBornInTheApp(t *testing.T) {
 		// Without a customer Acme knows no duplicate by itself: nothing but the look-up keeps this one from being made twice.
 		id := madeWith(t, "Lost and forgotten", 32)
 		eventually(t, "it was made", func() bool { return len(refs(t, id)) > 0 })
-		eventually(t, "the intent is kept", func() bool { return w.scalar(t, `SELECT count(*) FROM intents`) == 1 })
+		eventually(t, "it is put off, with its intent", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM intents`) == 1 && w.scalar(t, `SELECT count(*) FROM envelopes WHERE ended_at IS NULL AND due_at > now() + interval '1 second'`) == 1
+		})
 		w.acmeFaults(t, map[string]any{"forget_idempotency_keys": true})
 		eventually(t, "no intent is left", func() bool { w.tick(t); return w.scalar(t, `SELECT count(*) FROM intents`) == 0 })
 		require.Len(t, refs(t, id), 1)
@@ -314,5 +316,15 @@ func TestBornInTheApp(t *testing.T) {
 		require.Empty(t, a.ContactIDs)
 		require.Equal(t, string(acmesync.AttendeeUnknown), note(t, id))
 		require.Len(t, w.event(t, a.ID).Attendees, 1)
+	})
+	t.Run("one whose appointment would be out of scope stays in the app alone", func(t *testing.T) {
+		far := made(t, "In two years", 2*365*24)
+		eventually(t, "it is skipped", func() bool {
+			state, code := w.entry(t, acmesync.AppEvents, far)
+			return state == "skipped" && code == string(acmesync.BeyondHorizon)
+		})
+		w.quiet(t)
+		require.Empty(t, refs(t, far))
+		require.Zero(t, w.appWrites(t, far))
 	})
 }

@@ -59,6 +59,14 @@ func (r *round) mergeBoth(ctx context.Context) error {
 	return r.births(ctx)
 }
 
+// leaveToMark ends the merge of an event that is to stay, cancelled, as its appointment is deleted: markCancelled goes on with it.
+// Nothing is agreed on any more, so what people do with it stays in the app.
+func (r *round) leaveToMark(c *candidate) {
+	r.commit.TwoWay.Forgotten = append(r.commit.TwoWay.Forgotten, c.key.AcmeID)
+	r.commit.TwoWay.Overruled = append(r.commit.TwoWay.Overruled, c.both.lost...)
+	c.both = nil
+}
+
 // mergePass merges and writes once; it answers those that somebody has changed meanwhile.
 func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*candidate, err error) {
 	if err := r.readApp(ctx, open); err != nil {
@@ -98,6 +106,8 @@ func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*cand
 			upserts = append(upserts, c)
 		case c.event == nil && c.remove:
 			removals = append(removals, c)
+		case c.mark:
+			r.leaveToMark(c)
 		default:
 			r.agree(c)
 		}

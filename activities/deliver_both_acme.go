@@ -61,7 +61,7 @@ func (r *round) expected(c *candidate) (app.Event, error) {
 	return r.rules.Appointment(mapping.Patched(a, patch), nil, r.staff, r.occasion(c))
 }
 
-// tellAcme writes an appointment in Acme; moved says that it has changed there meanwhile: it was read again.
+// tellAcme writes an appointment in Acme; moved says that it is another one there now, and is to be merged again.
 func (r *round) tellAcme(ctx context.Context, c *candidate) (moved bool, err error) {
 	if r.acmeDown {
 		r.postpone(c, acmeAgain)
@@ -85,7 +85,11 @@ func (r *round) tellAcme(ctx context.Context, c *candidate) (moved bool, err err
 		return false, r.acmeFailed(ctx, c, err)
 	}
 	r.result.Wrote++
-	return false, r.acmeTook(ctx, c, item)
+	back := c.fate == undelete
+	if err := r.acmeTook(ctx, c, item); err != nil {
+		return false, err
+	}
+	return back && c.event != nil, nil
 }
 
 func (r *round) askAcme(ctx context.Context, c *candidate) (acme.Item, error) {
@@ -126,10 +130,7 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 			return err
 		}
 		c.fate = ""
-		b.state.Acme = *c.event // it came back as it was: what people changed in the app is theirs alone
-		b.touched = true
-		r.commit.Hints = append(r.commit.Hints, c.key) // and is taken to Acme by the next look
-		r.agreeLater(c)
+		b.state.Acme = *c.event // it came back as it was: what people have changed in the app is theirs alone, and is merged next
 		return nil
 	}
 	sent, seen := b.merged.ToAcme, *b.change.Event
@@ -146,13 +147,6 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 	b.touched = true
 	r.remember(c)
 	return nil
-}
-
-// agreeLater writes down the state as it is and leaves the rest to the next look.
-func (r *round) agreeLater(c *candidate) {
-	r.remember(c)
-	r.postpone(c, retryRest)
-	c.held = true
 }
 
 // refresh reads an appointment again that has changed in Acme since it was read.

@@ -166,7 +166,7 @@ func (r *round) goneInAcme(c *candidate) {
 	b := c.both
 	moved := b.agreed && !mapping.Same(b.state.App, *b.change.Event)
 	if !c.item.Deleted || !moved {
-		c.remove = true
+		c.remove = !c.mark
 		return
 	}
 	winner := acmesync.AcmeSide
@@ -181,12 +181,12 @@ func (r *round) goneInAcme(c *candidate) {
 	}
 	switch winner {
 	case acmesync.AppSide:
-		c.fate = undelete
+		c.fate, c.mark, c.stays = undelete, false, false
 	case acmesync.AcmeSide:
 		for _, f := range mapping.ChangedFields(b.state.App, *b.change.Event) {
 			b.lost = append(b.lost, acmesync.Overruled{AcmeID: c.key.AcmeID, Field: f.Field, Policy: r.rules.Policy("deleted"), Winner: winner, Lost: f.After})
 		}
-		c.remove = true
+		c.remove = !c.mark
 	default:
 		r.fail(c, undecided("deleted"))
 	}
