@@ -31,6 +31,7 @@ type AppointmentPatch struct {
 	OwnerID       *string            `json:"owner_id,omitempty"`
 	Location      *string            `json:"location,omitempty"`
 	ConferenceURL *string            `json:"conference_url,omitempty"`
+	ContactIDs    *[]string          `json:"contact_ids,omitempty"` // all of them, in order
 }
 
 // CreateAppointment sets an appointment. The key makes repeating the same request harmless for 24 hours. One that is there

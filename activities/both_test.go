@@ -10,6 +10,7 @@ import (
 	"acmesync/acme"
 	"acmesync/app"
 
+	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 )
 
@@ -245,7 +246,7 @@ func TestBornInTheApp(t *testing.T) {
 		id := madeWith(t, "Lost and forgotten", 32)
 		eventually(t, "it was made", func() bool { return len(refs(t, id)) > 0 })
 		eventually(t, "it is put off, with its intent", func() bool {
-			return w.scalar(t, `SELECT count(*) FROM intents`) == 1 && w.scalar(t, `SELECT count(*) FROM envelopes WHERE ended_at IS NULL AND due_at > now() + interval '1 second'`) == 1
+			return w.scalar(t, `SELECT count(*) FROM intents`) == 1 && w.scalar(t, `SELECT count(*) FROM envelopes WHERE ended_at IS NULL AND rest = $1`, pq.Array([]string{id})) == 1
 		})
 		w.acmeFaults(t, map[string]any{"forget_idempotency_keys": true})
 		eventually(t, "no intent is left", func() bool { w.tick(t); return w.scalar(t, `SELECT count(*) FROM intents`) == 0 })

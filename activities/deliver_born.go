@@ -183,13 +183,17 @@ func (r *round) freeze(ctx context.Context, b *birth) error {
 		}
 		return nil
 	}
-	known, note, err := r.contactsOf(ctx, e.Attendees)
+	ids, many, err := r.contactsOf(ctx, e.Attendees)
 	if err != nil {
 		return err
 	}
-	b.asked.Note = note
-	for _, id := range known {
-		if id != "" && !slices.Contains(b.asked.Contacts, id) {
+	for i, id := range ids {
+		switch {
+		case many[i]:
+			b.asked.Note = acmesync.AttendeeAmbiguous
+		case id == "" && b.asked.Note == "":
+			b.asked.Note = acmesync.AttendeeUnknown
+		case id != "" && !slices.Contains(b.asked.Contacts, id):
 			b.asked.Contacts = append(b.asked.Contacts, id)
 		}
 	}

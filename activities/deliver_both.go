@@ -23,6 +23,7 @@ type sides struct {
 	touched bool // state is to be written down
 	merged  mapping.Merged
 	lost    []acmesync.Overruled
+	company
 }
 
 const (
@@ -75,9 +76,17 @@ func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*cand
 	if err := r.adoptUnlinked(ctx, open); err != nil {
 		return nil, err
 	}
+	if err := r.meet(ctx, open); err != nil {
+		return nil, err
+	}
 	var toAcme []*candidate
 	for _, c := range open {
 		r.mergeOne(c)
+		if c.ends == unsettled {
+			if err := r.attendants(ctx, c); err != nil {
+				return nil, err
+			}
+		}
 		if c.ends == unsettled && (len(c.both.merged.ToAcme) > 0 || c.fate != "") {
 			toAcme = append(toAcme, c)
 		}

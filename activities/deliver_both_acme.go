@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"acmesync"
@@ -53,12 +54,16 @@ func (r *round) expected(c *candidate) (app.Event, error) {
 	if err != nil {
 		return app.Event{}, err
 	}
+	if slices.Contains(c.both.merged.ToAcme, "attendees") {
+		patch.ContactIDs = &c.both.contactIDs
+	}
 	c.patch = patch
 	a, err := acme.DecodeAppointment(c.item.Raw)
 	if err != nil {
 		return app.Event{}, err
 	}
-	return r.rules.Appointment(mapping.Patched(a, patch), nil, r.staff, r.occasion(c))
+	a = mapping.Patched(a, patch)
+	return r.rules.Appointment(a, r.contactsNamed(a.ContactIDs), r.staff, r.occasion(c))
 }
 
 // tellAcme writes an appointment in Acme; moved says that it is another one there now, and is to be merged again.
@@ -142,7 +147,7 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 		return nil
 	}
 	b.state.Agree(sent, *c.event, seen)
-	merged := r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: seen, Newer: newer(c), Settled: settledBy(c)})
+	merged := r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: seen, Newer: newer(c), Settled: settledBy(c), Strangers: b.strangers})
 	b.merged.ToApp, b.merged.AppFields, b.merged.ToAcme = merged.ToApp, merged.AppFields, nil
 	b.touched = true
 	r.remember(c)

@@ -50,7 +50,7 @@ func (r *round) mergeFields(c *candidate) {
 	b := c.both
 	r.base(c)
 	b.state.Settle(c.item.Version, *c.event)
-	b.merged = r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: *b.change.Event, Newer: newer(c), Settled: settledBy(c)})
+	b.merged = r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: *b.change.Event, Newer: newer(c), Settled: settledBy(c), Strangers: b.strangers})
 	if c.item.Deleted {
 		b.merged.ToAcme = nil // a deleted record cannot be changed
 	}
@@ -208,6 +208,7 @@ func (r *round) agree(c *candidate) {
 			b.state.App = *b.change.Event
 		}
 		c.both.state.Acme = *c.event
+		c.result.Note(c.both.note)
 		r.remember(c)
 	}
 	r.commit.TwoWay.Overruled = append(r.commit.TwoWay.Overruled, c.both.lost...)

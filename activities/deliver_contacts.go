@@ -7,11 +7,11 @@ import (
 	"acmesync/app"
 )
 
-// contactsOf finds which of Acme's contacts the attendees are, in their order: by e-mail, else by phone; empty where nobody knows
-// or nobody can tell which, and the note says that there is such a one.
-func (r *round) contactsOf(ctx context.Context, attendees []app.Attendee) (ids []string, note acmesync.Code, err error) {
+// contactsOf finds which of Acme's contacts the attendees are, in their order: by e-mail, else by phone. Empty where nobody is
+// known, or where nobody can tell which of many.
+func (r *round) contactsOf(ctx context.Context, attendees []app.Attendee) (ids []string, many []bool, err error) {
 	if len(attendees) == 0 {
-		return nil, "", nil
+		return nil, nil, nil
 	}
 	reaches := make([]acmesync.Reach, len(attendees))
 	for i, a := range attendees {
@@ -19,17 +19,11 @@ func (r *round) contactsOf(ctx context.Context, attendees []app.Attendee) (ids [
 	}
 	found, err := r.TwoWay.ContactsReached(ctx, r.fence, reaches)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
-	ids = make([]string, len(attendees))
+	ids, many = make([]string, len(attendees)), make([]bool, len(attendees))
 	for i, f := range found {
-		id, many := f.Contact()
-		switch ids[i] = id; {
-		case many:
-			note = acmesync.AttendeeAmbiguous
-		case id == "" && note == "":
-			note = acmesync.AttendeeUnknown
-		}
+		ids[i], many[i] = f.Contact()
 	}
-	return ids, note, nil
+	return ids, many, nil
 }

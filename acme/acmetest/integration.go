@@ -74,6 +74,18 @@ func (s *suite) integrations(t *testing.T) {
 		_, err = client.AttachContacts(t.Context(), "nothing", []string{contact.ID})
 		require.Equal(t, acme.KindGone, acme.KindOf(err))
 	})
+	t.Run("a change may name all contacts, and takes off those it does not name", func(t *testing.T) {
+		client, first, second := s.client(t), s.newContact(t), s.newContact(t)
+		made := create(t, client)
+		both, err := client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-1", made.Version, acme.AppointmentPatch{ContactIDs: &[]string{second.ID, first.ID}})
+		require.NoError(t, err)
+		require.Equal(t, []string{second.ID, first.ID}, both.ContactIDs)
+		none, err := client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-2", both.Version, acme.AppointmentPatch{ContactIDs: &[]string{}})
+		require.NoError(t, err)
+		require.Empty(t, none.ContactIDs)
+		_, err = client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-3", none.Version, acme.AppointmentPatch{ContactIDs: &[]string{"nobody"}})
+		require.Equal(t, acme.KindRejected, acme.KindOf(err))
+	})
 	t.Run("attaching what makes it the second of its kind is a duplicate", func(t *testing.T) {
 		client, contact := s.client(t), s.newContact(t)
 		body := s.newAppointment(owner, contact.ID)
