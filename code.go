@@ -13,7 +13,7 @@ const (
 	SameAppointment    Code = "same_appointment"     // another record stands for the appointment
 	Discarded          Code = "discarded"            // by a person, in a review
 	DeletedInApp       Code = "deleted_in_app"       // people have deleted its event, and the appointment stays
-	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series; it does not travel
+	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series, and nothing of it travels
 
 	TooOld              Code = "too_old"               // over before the history the tenant wants began
 	BeyondHorizon       Code = "beyond_horizon"        // too far ahead; looked at again when it comes near

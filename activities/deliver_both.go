@@ -32,7 +32,7 @@ const (
 	acmeAgain  = 10 * time.Second
 )
 
-// any tells whether a record is a series or stands for an instance of one, was it, or may be: those come from Acme alone.
+// any tells whether a record is a series or stands for an instance of one, was it, or may be.
 func (s *serial) any() bool {
 	return s.series != nil || s.place != nil || len(s.parts) > 0 || s.later
 }
@@ -43,9 +43,20 @@ func (r *round) mergeBoth(ctx context.Context) error {
 		return nil
 	}
 	var open []*candidate
+	var placed []acmesync.Instance
 	for _, c := range r.candidates {
-		if c.key.Stream == acmesync.Appointments && c.ends == unsettled && !c.given && !c.serial.any() && c.entry.Steps&seriesSteps == 0 {
+		if c.key.Stream != acmesync.Appointments || c.ends != unsettled || c.given {
+			continue
+		}
+		if c.placed != nil {
+			placed, open = append(placed, *c.placed), append(open, c)
+		} else if !c.serial.any() && c.entry.Steps&seriesSteps == 0 {
 			open = append(open, c)
+		}
+	}
+	if len(placed) > 0 { // no event of a series is written that is not known here, see DoubtInstances
+		if err := r.Ledger.DoubtInstances(ctx, r.fence, placed); err != nil {
+			return err
 		}
 	}
 	if err := r.readAgreed(ctx, open); err != nil {

@@ -63,7 +63,7 @@ func (r *round) expected(c *candidate) (app.Event, error) {
 		return app.Event{}, err
 	}
 	a = mapping.Patched(a, patch)
-	return r.rules.Appointment(a, r.contactsNamed(a.ContactIDs), r.staff, r.occasion(c))
+	return r.rules.Appointment(a, named(r.contacts, a.ContactIDs), r.staff, r.occasion(c))
 }
 
 // tellAcme writes an appointment in Acme; moved says that it is another one there now, and is to be merged again.
@@ -101,6 +101,11 @@ func (r *round) askAcme(ctx context.Context, c *candidate) (acme.Item, error) {
 	id := c.key.AcmeID
 	switch c.fate {
 	case acmesync.FateRemove:
+		if c.placed != nil { // alone it would give the instance back to the series
+			if err := r.exclude(ctx, placeOf(*c.placed)); err != nil {
+				return c.item, err
+			}
+		}
 		return c.item, r.acme.DeleteAppointment(ctx, id, c.item.Version)
 	case acmesync.FateMark:
 		canceled := acme.Canceled
@@ -122,6 +127,9 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 		c.result.Steps, c.result.AppID, c.result.Hash = 0, "", ""
 		r.commit.TwoWay.Forgotten = append(r.commit.TwoWay.Forgotten, c.key.AcmeID)
 		c.event, c.ends = nil, done
+		if c.placed != nil {
+			r.commit.NoInstances = append(r.commit.NoInstances, *c.placed)
+		}
 		return nil
 	case acmesync.FateMark:
 		if err := r.remap(ctx, c, item); err != nil || c.event == nil {
@@ -205,7 +213,12 @@ func (r *round) remap(ctx context.Context, c *candidate, item acme.Item) error {
 	if err := r.mapAll(ctx); err != nil {
 		return err
 	}
-	if c.serial.any() { // it has become a series, or one of its instances: that is no business of a merge
+	if c.placed != nil && c.place != nil && placeOf(*c.place) == placeOf(*c.placed) {
+		if c.event != nil {
+			c.event.ExternalID = acmesync.ExternalID(r.fence.Connection, c.eventID())
+			c.mapped = mapping.EventHash(*c.event)
+		}
+	} else if c.placed != nil || c.serial.any() { // it has become a series, or one of its instances: that is no business of a merge
 		c.ends = superseded
 		r.commit.Hints = append(r.commit.Hints, c.key)
 	}

@@ -37,16 +37,14 @@ func (r *round) meet(ctx context.Context, open []*candidate) error {
 	}
 	for i, c := range whose {
 		p := &c.both.company
-		switch {
-		case ids[i] != "":
+		if ids[i] != "" {
 			p.known = append(p.known, ids[i])
 			continue
-		case many[i]:
-			p.note = acmesync.AttendeeAmbiguous
-		case p.note == "":
-			p.note = acmesync.AttendeeUnknown
 		}
 		p.strangers = append(p.strangers, asked[i])
+		if p.note == "" || many[i] {
+			p.note = unknownNote(many[i])
+		}
 	}
 	return nil
 }
@@ -59,22 +57,9 @@ func (r *round) attendants(ctx context.Context, c *candidate) error {
 	if at < 0 {
 		return nil
 	}
-	gone := r.rules.Unpaired(c.event.Attendees, b.change.Event.Attendees)
-	var ids []string
-	has := map[string]bool{}
-	for _, id := range c.item.ContactIDs {
-		contact := r.contacts[id]
-		shown, ok := r.rules.Attendee(contact)
-		if place := slices.Index(c.event.Attendees, shown); ok && contact.ID != "" && place >= 0 && slices.Contains(gone, place) {
-			continue
-		}
-		has[id], has[contact.ID] = true, true
-		ids = append(ids, id)
-	}
+	ids := r.stay(c.item.ContactIDs, r.contacts, *c.event, *b.change.Event)
 	for _, id := range b.company.known {
-		if !has[id] {
-			has[id], ids = true, append(ids, id)
-		}
+		ids = appendNew(ids, id)
 	}
 	if slices.Equal(ids, c.item.ContactIDs) {
 		b.merged.ToAcme = slices.Delete(b.merged.ToAcme, at, at+1)
@@ -82,6 +67,35 @@ func (r *round) attendants(ctx context.Context, c *candidate) error {
 	}
 	b.company.contactIDs = ids
 	return r.alsoOpen(ctx, ids)
+}
+
+// stay are the contacts of an appointment who are at the event in the app, or who never showed there.
+func (r *round) stay(ids []string, contacts map[string]acme.Contact, acmes, apps app.Event) []string {
+	gone := r.rules.Unpaired(acmes.Attendees, apps.Attendees)
+	var all []string
+	for _, id := range ids {
+		contact, known := contacts[id]
+		shown, ok := r.rules.Attendee(contact)
+		if place := slices.Index(acmes.Attendees, shown); known && ok && place >= 0 && slices.Contains(gone, place) {
+			continue
+		}
+		all = append(all, id)
+	}
+	return all
+}
+
+func appendNew(ids []string, id string) []string {
+	if slices.Contains(ids, id) {
+		return ids
+	}
+	return append(ids, id)
+}
+
+func unknownNote(many bool) acmesync.Code {
+	if many {
+		return acmesync.AttendeeAmbiguous
+	}
+	return acmesync.AttendeeUnknown
 }
 
 // alsoOpen opens contacts that no record of the round has named so far.
@@ -108,10 +122,11 @@ func (r *round) alsoOpen(ctx context.Context, ids []string) error {
 	return nil
 }
 
-func (r *round) contactsNamed(ids []string) []acme.Contact {
+// named are the contacts of these ids that are known, in their order.
+func named(contacts map[string]acme.Contact, ids []string) []acme.Contact {
 	var found []acme.Contact
 	for _, id := range ids {
-		if contact, ok := r.contacts[id]; ok {
+		if contact, ok := contacts[id]; ok {
 			found = append(found, contact)
 		}
 	}

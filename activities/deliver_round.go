@@ -32,6 +32,7 @@ type candidate struct {
 	opened bool           // an attempt that did not commit has had it: it may have been written
 
 	appID string                // of an event that people have changed in the app: how its order names it
+	made  *app.Change           // of an exception that this round has made of an event: what the event was then
 	both  *sides                // both ways: what is known beside Acme's record
 	fate  acmesync.Fate         // both ways: what becomes of Acme's record; empty: nothing, or fields of it
 	patch acme.AppointmentPatch // both ways: what Acme is asked to change
@@ -200,7 +201,7 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 	}
 	if before.item.Version < c.item.Version || (before.item.Version == c.item.Version && c.way == acmesync.ByHint) {
 		r.count(before.page, superseded)
-		before.item, before.way, before.page, before.appID = c.item, c.way, c.page, c.appID
+		before.item, before.way, before.page, before.appID, before.made = c.item, c.way, c.page, c.appID, c.made
 		before.ask(c)
 		return
 	}

@@ -24,6 +24,9 @@ func (r *round) write(ctx context.Context) error {
 	if err := r.markCancelled(ctx); err != nil {
 		return err
 	}
+	if err := r.sparePeoples(ctx); err != nil {
+		return err
+	}
 	var upserts, removals []*candidate
 	for _, c := range r.candidates {
 		switch {
@@ -199,6 +202,7 @@ func (r *round) take(ctx context.Context, batch []*candidate, results []app.Resu
 			r.result.Wrote++
 		case app.Duplicate:
 			c.twin = res.ID
+		case app.Conflict: // people were faster: it is read again
 		case app.Rejected:
 			r.fail(c, rejected(res.Field))
 		case app.Stale:
