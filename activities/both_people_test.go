@@ -111,6 +111,6 @@ func TestAttendeesBothWays(t *testing.T) {
 			return slices.ContainsFunc(all, func(a app.Attendee) bool { return a.Phone == "+61293744009" })
 		})
 		w.quiet(t)
-		require.True(t, w.balance(t, acmesync.Appointments).Balanced)
+		eventually(t, "the books balance", func() bool { return w.balance(t, acmesync.Appointments).Balanced })
 	})
 }
