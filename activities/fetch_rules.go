@@ -24,7 +24,7 @@ const (
 // moment later is made by the same attempt, so that an idle tenant is woken once for all its streams.
 func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, held []acmesync.Stream) (p acmesync.Position, found bool, err error) {
 	for _, p := range positions {
-		if slices.Contains(held, p.Stream) || !p.Due && !l.soon(p) {
+		if slices.Contains(held, p.Stream) || !p.Due && !l.soon(p) || !p.Backfilled && time.Now().Before(l.noBudget) {
 			continue
 		}
 		wait := l.restsFor(p)

@@ -159,11 +159,14 @@ func (s *Server) setCredentials(c *gin.Context) error {
 		App struct {
 			Token string `json:"token"`
 		} `json:"app"`
+		Lookup struct {
+			Token string `json:"token"`
+		} `json:"lookup"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token}
+	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, LookupToken: in.Lookup.Token}
 	if err := s.Control.SetCredentials(c.Request.Context(), id, secrets, c.GetString(keyActor)); err != nil {
 		return err
 	}

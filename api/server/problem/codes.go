@@ -44,6 +44,7 @@ func Codes() []Code {
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed here", "Use one that Allow names."},
 		{"tenant_exists", http.StatusConflict, "There is a tenant of that id", "Choose another id, or go on with that tenant."},
 		{"wrong_state", http.StatusConflict, "The tenant's state does not allow it", "Read the tenant: its state says what it is doing."},
+		{"audit_running", http.StatusConflict, "An audit is under way", "Wait for its end, or cancel it."},
 		{"nothing_open", http.StatusConflict, "The review has no such open record", "Read the review again."},
 		{EndpointGone, http.StatusGone, "Nobody is behind this endpoint any more", "Disable the subscription."},
 		{VersionChanged, http.StatusPreconditionFailed, "The tenant was changed in the meantime", "Read it again and repeat the change on what you find."},
