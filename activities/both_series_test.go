@@ -213,6 +213,28 @@ func TestInstanceConflictForReview(t *testing.T) {
 	})
 }
 
+func TestAuditOfStrangers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, both(acmesync.ConflictRules{}))
+	w.run(t)
+	w.quiet(t)
+	w.set(t, "s", master(t, "FREQ=WEEKLY;COUNT=3", nil))
+	w.shows(t, "s", weekly(t, "Weekly", 3, nil))
+	w.quiet(t)
+	stranger := []any{map[string]any{"name": "A stranger", "email": "stranger@example.com"}}
+	w.byHand(t, "s", 1, map[string]any{"title": "Moved", "attendees": stranger})
+	eventually(t, "it is an exception", func() bool { return len(w.exceptions(t, "s")) == 1 })
+	w.arrive(t, "apt", nil)
+	w.edit(t, "apt", map[string]any{"attendees": stranger})
+	w.becomes(t, "apt", "in_step", acmesync.AttendeeUnknown)
+	w.quiet(t)
+	t.Run("whom Acme does not know is no difference, of a single one and of one of a series", func(t *testing.T) {
+		require.Empty(t, w.differences(t, w.audit(t)))
+		require.Len(t, w.event(t, "apt").Attendees, 1)
+		require.Len(t, w.event(t, "s/"+original(t, 1)).Attendees, 1)
+	})
+}
+
 func TestDeletedInstance(t *testing.T) {
 	t.Parallel()
 	for fate, status := range map[acmesync.Fate]acme.AppointmentStatus{acmesync.FateMark: acme.Canceled, acmesync.FateKeep: ""} {
