@@ -161,7 +161,7 @@ type TwoWay interface {
 	Agreed(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Agreed, error)
 	Intents(ctx context.Context, f acmesync.Fence) ([]acmesync.Intent, error)
 	CommitTwoWay(ctx context.Context, f acmesync.Fence, b acmesync.TwoWay) error
-	ContactsByEmail(ctx context.Context, f acmesync.Fence, emails []string) (map[string]string, error)
+	ContactsReached(ctx context.Context, f acmesync.Fence, reaches []acmesync.Reach) ([]acmesync.Reached, error)
 	AppSubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
 	CommitAppSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
 	LeaveApp(ctx context.Context, f acmesync.Fence) error

@@ -91,6 +91,12 @@ func (e *auditedEvents) read(ctx context.Context) (err error) {
 	if !e.bothWays() {
 		return nil
 	}
+	exceptions := map[string]string{} // by their own ids: those of the instances they stand for
+	for _, i := range rows {
+		if i.Holder != i.Series {
+			exceptions[i.Holder], ids = acmesync.InstanceID(i.Series, i.Original), append(ids, i.Holder)
+		}
+	}
 	agreed, err := e.TwoWay.Agreed(ctx, e.fence, ids)
 	if err != nil {
 		return err
@@ -99,6 +105,9 @@ func (e *auditedEvents) read(ctx context.Context) (err error) {
 		var state mapping.State
 		if err := json.Unmarshal(a.Body, &state); err != nil {
 			return fmt.Errorf("open what was agreed: %w", err)
+		}
+		if shown := exceptions[id]; shown != "" {
+			id = shown
 		}
 		state.App.ExternalID = acmesync.ExternalID(e.fence.Connection, id)
 		e.agreed[id] = mapping.EventHash(state.App)
@@ -120,15 +129,14 @@ func (e *auditedEvents) compare(s shownEvent) {
 	hash := mapping.EventHash(s.event.Event)
 	entry, known := e.entries[s.id]
 	instance, placed := e.instances[s.id]
+	agreed, both := e.agreed[s.id]
 	switch {
-	case known && entry.Steps&seriesSteps == 0 && entry.Steps >= acmesync.StepWritten:
-		if agreed, both := e.agreed[s.id]; both {
-			if hash != agreed {
-				e.differs(s, acmesync.DiffChanged)
-				e.step.Orders = append(e.step.Orders, acmesync.Order{Action: acmesync.OrderMerge, Stream: acmesync.AppEvents, IDs: []string{s.event.ID}})
-			}
-			return
+	case both && (placed && instance.AppID != "" || known && entry.Steps&seriesSteps == 0 && entry.Steps >= acmesync.StepWritten):
+		if hash != agreed {
+			e.differs(s, acmesync.DiffChanged)
+			e.step.Orders = append(e.step.Orders, acmesync.Order{Action: acmesync.OrderMerge, Stream: acmesync.AppEvents, IDs: []string{s.event.ID}})
 		}
+	case known && entry.Steps&seriesSteps == 0 && entry.Steps >= acmesync.StepWritten:
 		if entry.Mapped != "" && entry.Mapped != hash {
 			e.differs(s, acmesync.DiffChanged)
 			e.step.Doubt = append(e.step.Doubt, entry.Key)

@@ -34,6 +34,7 @@ type candidate struct {
 	opened  bool           // an attempt that did not commit has had it: it may have been written
 
 	appID string                // of an event that people have changed in the app: how its order names it
+	made  *app.Change           // of an exception that this round has made of an event: what the event was then
 	both  *sides                // both ways: what is known beside Acme's record
 	fate  acmesync.Fate         // both ways: what becomes of Acme's record; empty: nothing, or fields of it
 	patch acme.AppointmentPatch // both ways: what Acme is asked to change
@@ -217,6 +218,9 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 
 // ask takes over that a person asked for the record, by whichever of its arrivals.
 func (c *candidate) ask(other *candidate) {
+	if other.made != nil {
+		c.made = other.made
+	}
 	if other.again {
 		c.again, c.by = true, other.by
 	}

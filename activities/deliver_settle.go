@@ -23,6 +23,7 @@ func (r *round) settle(ctx context.Context) error {
 		}
 	}
 	r.commit.Ended = append(r.commit.Ended, r.ends...)
+	r.commit.Instances = lastOfEach(r.commit.Instances)
 	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
 		return err
 	}
@@ -85,6 +86,20 @@ func (r *round) settleOne(c *candidate) {
 	if !c.endsAt.IsZero() {
 		r.link(c)
 	}
+}
+
+// lastOfEach keeps what was said last of each instance: an exception and its series may both have had to do with one.
+func lastOfEach(all []acmesync.Instance) []acmesync.Instance {
+	at := make(map[place]int, len(all))
+	var each []acmesync.Instance
+	for _, i := range all {
+		if n, twice := at[placeOf(i)]; twice {
+			each[n] = i
+			continue
+		}
+		at[placeOf(i)], each = len(each), append(each, i)
+	}
+	return each
 }
 
 // named is how a candidate's envelope names it.

@@ -107,9 +107,8 @@ func (l *fetchLane) peopleOf(items []acme.Item) []acmesync.Person {
 			Kind: acmesync.ContactPerson, ID: contact.ID, Version: contact.Version, Hash: hashOf(item.Raw),
 			MergedInto: contact.MergedInto, Forgotten: contact.PrivacyDeletedAt != nil, Body: item.Raw,
 		}
-		if len(contact.Emails) > 0 {
-			p.Email = contact.Emails[0]
-		}
+		reach := l.rules.Reach(contact)
+		p.Email, p.Phone = reach.Email, reach.Phone
 		people = append(people, p)
 	}
 	return people

@@ -55,8 +55,13 @@ var intrusions = map[string]intrusion{
 			Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "intruder"}},
 		}))
 	},
-	"ContactsByEmail": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return d.ContactsByEmail(ctx, v.deliver, []string{"canary-contact@example.test"})
+	"ContactsReached": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		var ids []string
+		all, err := d.ContactsReached(ctx, v.deliver, []acmesync.Reach{{Email: "canary-contact@example.test", Phone: "+12815550199"}})
+		for _, one := range all {
+			ids = append(append(ids, one.ByEmail...), one.ByPhone...)
+		}
+		return ids, err
 	},
 	"Intents":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Intents(ctx, v.deliver) },
 	"LeaveApp": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.LeaveApp(ctx, v.fetch)) },

@@ -130,11 +130,14 @@ func (r *Rules) Appointment(a acme.Appointment, contacts []acme.Contact, staff S
 	if err != nil {
 		return app.Event{}, err
 	}
-	owner := staff.known[a.OwnerID]
-	if err := r.fields.Apply(&e, Source{Appointment: a, Contacts: contacts, Owner: owner, Settings: r.settings, Custom: a.Custom}); err != nil {
+	if err := r.fields.Apply(&e, r.source(a, contacts, staff)); err != nil {
 		return app.Event{}, err
 	}
 	return e, nil
+}
+
+func (r *Rules) source(a acme.Appointment, contacts []acme.Contact, staff Staff) Source {
+	return Source{Appointment: a, Contacts: contacts, Owner: staff.known[a.OwnerID], Settings: r.settings, Custom: a.Custom}
 }
 
 // Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in

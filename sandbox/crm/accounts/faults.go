@@ -25,6 +25,7 @@ type Faults struct {
 	BadIDs                []string      `json:"bad_ids,omitempty"`        // whatever contains one of these records is answered 500
 	AnswerLostAfterCommit bool          `json:"answer_lost_after_commit"` // writes happen, their answers never arrive
 	AnswerLostShare       float64       `json:"answer_lost_share"`        // share of writes that happen and are not answered
+	ForgetKeys            bool          `json:"forget_idempotency_keys"`  // as after 24 hours: no request is known to have been sent before
 	StaleListSeconds      int           `json:"stale_list_seconds"`       // lists lag behind; at most 600
 	Webhook               WebhookFaults `json:"webhook"`
 }
