@@ -138,6 +138,9 @@ func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answe
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		return time.Duration(s) * time.Second, nil
 	}
+	if l.rules.Scheduled() {
+		return l.rules.NextPoll(p.Now).Sub(p.Now), nil
+	}
 	unproven, trusted := l.rules.PollBounds()
 	if !p.Backfilled || p.Stream == acmesync.Contacts {
 		return unproven, nil
