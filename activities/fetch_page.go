@@ -69,6 +69,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if auditing(p) && next.Backfilled {
 		l.wake(ctx, acmesync.Deliver) // the last page may have been empty
 	}
+	l.look(ctx, p.Stream, items)
 	return l.release(ctx, acmesync.DependsOnAcme, p.Stream)
 }
 
