@@ -6,6 +6,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 )
@@ -41,6 +42,7 @@ type Worker struct {
 	MetricsAddr string
 	PublicURL   string   // without a slash at its end; webhooks go to PublicURL + /hooks/acme/{endpoint}
 	AlertURLs   []Secret // shoutrrr's; they hold tokens
+	DriftEvery  time.Duration
 }
 
 // Starter is what the starter's commands on tenants and reviews need.
@@ -80,6 +82,7 @@ func LoadWorker(ctx context.Context, env envconfig.Lookuper) (Worker, error) {
 		Core:        core(e, &f),
 		MetricsAddr: address("METRICS_ADDR", cmp.Or(e.MetricsAddr, "127.0.0.1:9091"), &f),
 		AlertURLs:   alertURLs(e.AlertURLs, &f),
+		DriftEvery:  seconds("ACMESYNC_DRIFT_SECONDS", e.DriftSeconds, 1, 86_400, &f),
 	}
 	c.PublicURL = publicURL(e, c.AllowPrivateHosts, &f)
 	return c, f.err()

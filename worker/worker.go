@@ -86,7 +86,7 @@ func (p *program) activities() *activities.Activities {
 		Tenants: p.db, Lanes: p.db, Inbox: p.db, Ledger: p.db, People: p.db, Holds: p.db, Counts: p.db, Budgets: p.db,
 		Reviews: p.db, Cleanups: p.db, Audits: p.db, Lookups: p.db, Fleet: p.db, TwoWay: p.db, Drift: p.db, Doorbell: p.doorbell, Alerts: p.alerts,
 		HTTP:      egress.NewClient(egress.Policy{AllowPrivate: p.settings.AllowPrivateHosts}),
-		PublicURL: p.settings.PublicURL,
+		PublicURL: p.settings.PublicURL, DriftEvery: p.settings.DriftEvery,
 		Gate:      activities.NewGate(pagesAtOnce),
 		Looker:    &activities.Looker{Find: p.db},
 	}
