@@ -48,6 +48,9 @@ type Worker struct {
 // Starter is what the starter's commands on tenants and reviews need.
 type Starter struct{ Core }
 
+// Explore is what `starter explore` needs where it is not about a tenant.
+type Explore struct{ APIKey Secret } // Acme's; empty: it comes from a file
+
 // Migrate is what `starter migrate` needs.
 type Migrate struct{ Owner Secret } // URL of the tables' owner
 
@@ -96,6 +99,15 @@ func LoadStarter(ctx context.Context, env envconfig.Lookuper) (Starter, error) {
 	}
 	var f Faults
 	return Starter{Core: core(e, &f)}, f.err()
+}
+
+// LoadExplore reads what a look at an Acme needs that belongs to no tenant.
+func LoadExplore(ctx context.Context, env envconfig.Lookuper) (Explore, error) {
+	e, err := read(ctx, env)
+	if err != nil {
+		return Explore{}, err
+	}
+	return Explore{APIKey: NewSecret(e.AcmeAPIKey)}, nil
 }
 
 // LoadMigrate reads what migrations need. Its error is Faults.

@@ -124,6 +124,8 @@ func (s *Sample) object(path string, of *object, value map[string]any) {
 	for name, v := range value {
 		switch {
 		case of.field(name) != nil:
+		case path == "" && name == "custom": // where a profile puts what the contract does not have, whatever the resource
+			s.within("custom", v, 0)
 		case of.open:
 			s.within(path+shown(name), v, 1)
 		default:

@@ -99,7 +99,13 @@ func TestSample(t *testing.T) {
 		s := sampleOf(t, acme.Appointments, with(`"custom":{"properties":{"colour":"canary","tags":["canary"]},"x":1}`))
 		require.Equal(t, map[string]int{"custom.properties.colour": 1, "custom.properties.tags": 1, "custom.x": 1}, s.Custom())
 	})
-	t.Run("a region that is none is misshaped", func(t *testing.T) {
+	t.Run("… of any resource", func(t *testing.T) {
+		t.Parallel()
+		s := sampleOf(t, acme.Contacts, `{"id":"con_1","custom":{"nickname":"canary"}}`)
+		require.Equal(t, map[string]int{"custom.nickname": 1}, s.Custom())
+		require.Zero(t, s.Count("custom").Present)
+	})
+	t.Run("a zone that is none is counted without its name", func(t *testing.T) {
 		t.Parallel()
 		s := sampleOf(t, acme.Users, `{"id":"u","version":1,"name":"Ann","email":"a@b","active":true,"time_zone":"Mars/Olympus","updated_at":"2026-05-01T09:00:00Z"}`)
 		require.Equal(t, map[string]int{drift.Other: 1}, s.Zones())

@@ -87,8 +87,8 @@ func (p *program) activities() *activities.Activities {
 		Reviews: p.db, Cleanups: p.db, Audits: p.db, Lookups: p.db, Fleet: p.db, TwoWay: p.db, Drift: p.db, Doorbell: p.doorbell, Alerts: p.alerts,
 		HTTP:      egress.NewClient(egress.Policy{AllowPrivate: p.settings.AllowPrivateHosts}),
 		PublicURL: p.settings.PublicURL, DriftEvery: p.settings.DriftEvery,
-		Gate:      activities.NewGate(pagesAtOnce),
-		Looker:    &activities.Looker{Find: p.db},
+		Gate:   activities.NewGate(pagesAtOnce),
+		Looker: &activities.Looker{Find: p.db},
 	}
 }
 
