@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,7 +38,10 @@ func (l *fetchLane) look(ctx context.Context, stream acmesync.Stream, items []ac
 		return
 	}
 	news, err := l.lookAt(ctx, stream, items)
-	if err != nil {
+	switch {
+	case errors.Is(err, acmesync.ErrFenced), errors.Is(err, acmesync.ErrEpoch), ctx.Err() != nil:
+		return // the attempt is about to end; the next one looks
+	case err != nil:
 		l.log.Warn("could not look for drift", "stream", stream, "error", err)
 		return
 	}

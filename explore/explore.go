@@ -36,6 +36,7 @@ const (
 
 	spareCalls  = 5 // of a limit are left to others
 	longestWait = 30 * time.Second
+	mostSpared  = 3 * time.Minute
 	maxRefusals = 5 // in a row, and the list is given up
 )
 

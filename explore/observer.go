@@ -17,6 +17,7 @@ type observer struct {
 	took   []time.Duration
 	limits Limits
 	left   int // as the last answer told; -1: it did not
+	spared time.Duration
 	reset  time.Duration
 	ahead  *int
 }
@@ -82,14 +83,17 @@ func (o *observer) retryAfter(text string) {
 	}
 }
 
-// spare is how long to wait before a call that could take the last of what others need; nothing where the answers do not tell.
+// spare is how long to wait before a call that could take the last of what others need; nothing where the answers do not tell, or
+// once so much was waited for that the limit must be one of a day.
 func (o *observer) spare() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.left < 0 || o.left > spareCalls || o.limits.Calls == 0 {
+	if o.left < 0 || o.left > spareCalls || o.spared > mostSpared {
 		return 0
 	}
-	return min(max(o.reset, time.Second), longestWait)
+	wait := min(max(o.reset, time.Second), longestWait)
+	o.spared += wait
+	return wait
 }
 
 // times are those of the calls since the last time they were taken.
