@@ -74,3 +74,24 @@ func TestDrift(t *testing.T) {
 		require.Len(t, w.alerts.texts(), 5)
 	})
 }
+
+func TestDriftUnderAProfile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600, Profile: []byte(`{"appointments": {"fields": {"location": ["location"]}}}`)})
+	w.do.DriftEvery = time.Millisecond
+	for i := range 30 {
+		w.put(t, "appointments", fmt.Sprintf("apt_%d", i), appointment(map[string]any{"location": "Room 1"}))
+	}
+	w.run(t)
+	eventually(t, "all are there", func() bool { return w.balance(t, acmesync.Appointments).InStep == 30 })
+	w.quiet(t)
+	require.Empty(t, w.drifted(t))
+	w.acmeFaults(t, map[string]any{"drift": map[string]any{"rename": map[string]string{"location": "place"}}})
+	eventually(t, "what no rule finds any more is gone; what a profile leaves over is no drift", func() bool {
+		for i := range 30 {
+			w.hook(t, acmesync.Appointments, fmt.Sprintf("apt_%d", i), 0)
+		}
+		w.quiet(t)
+		return slices.Equal(w.drifted(t), []string{"appointments location field_gone"})
+	})
+}
