@@ -17,11 +17,14 @@ type Config struct {
 	Profile json.RawMessage `json:"profile,omitempty"`
 }
 
-// PollRules bound how often Acme is asked, and when it is left alone. Webhooks are taken at any time.
+// PollRules say how often or when Acme is asked, and when it is left alone. Webhooks are taken at any time.
 type PollRules struct {
 	MinSeconds int          `json:"min_seconds,omitempty"` // between polls while webhooks are unproven; 0: 60
 	MaxSeconds int          `json:"max_seconds,omitempty"` // while they are proven; 0: 900
 	Quiet      []QuietHours `json:"quiet_hours,omitempty"`
+	// At are times instead of intervals, as cron expressions of five fields, in TimeZone.
+	At       []string `json:"at,omitempty"`
+	TimeZone string   `json:"time_zone,omitempty"` // IANA; empty: the account's
 }
 
 // QuietHours is a window of the day without polls and backfills; From after To means over midnight.

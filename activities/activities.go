@@ -28,6 +28,7 @@ type Activities struct {
 	Cleanups Cleanups
 	Fleet    Fleet
 	TwoWay   TwoWay
+	Drift    Drift // nil: nobody looks for it
 	Doorbell Doorbell
 	Alerts   Alerts
 
@@ -36,8 +37,11 @@ type Activities struct {
 	Gate      *Gate
 	Looker    *Looker
 
+	DriftEvery time.Duration // how often a tenant's stream is looked at; 0: a minute
+
 	outside sync.Map // acmesync.TenantID → *outside
 	rules   sync.Map // acmesync.TenantID → *keptRules
+	looked  sync.Map // lookKey → time.Time
 }
 
 // Tenants is what a tenant is and where its two sides are.

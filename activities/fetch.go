@@ -146,6 +146,7 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 
 func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 	var people []acmesync.Person
+	var seen []acme.Item
 	q := acme.ListQuery{}
 	var walk acme.Walk
 	for {
@@ -159,6 +160,7 @@ func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 		if err != nil {
 			return nil, err
 		}
+		seen = append(seen, page.Items...)
 		for _, item := range page.Items {
 			user, err := acme.DecodeUser(item.Raw)
 			if err != nil {
@@ -170,6 +172,7 @@ func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 			})
 		}
 		if page.NextCursor == "" {
+			l.look(ctx, acmesync.Stream(acme.Users), seen)
 			return people, nil
 		}
 		q.Cursor = page.NextCursor

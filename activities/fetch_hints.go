@@ -78,7 +78,11 @@ func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids [
 	batch, err := l.batchGet(ctx, stream, ids, true)
 	if err == nil {
 		l.failedAlone = 0
-		return l.settleHints(ctx, stream, ids, batch, byID)
+		if err := l.settleHints(ctx, stream, ids, batch, byID); err != nil {
+			return err
+		}
+		l.look(ctx, stream, batch.Items)
+		return nil
 	}
 	if !l.oneIsAtFault(ctx, err) {
 		return err

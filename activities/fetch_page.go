@@ -69,6 +69,7 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if auditing(p) && next.Backfilled {
 		l.wake(ctx, acmesync.Deliver) // the last page may have been empty
 	}
+	l.look(ctx, p.Stream, items)
 	return l.release(ctx, acmesync.DependsOnAcme, p.Stream)
 }
 
@@ -137,6 +138,9 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answer acme.Page) (time.Duration, error) {
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		return time.Duration(s) * time.Second, nil
+	}
+	if l.rules.Scheduled() {
+		return l.rules.NextPoll(p.Now).Sub(p.Now), nil
 	}
 	unproven, trusted := l.rules.PollBounds()
 	if !p.Backfilled || p.Stream == acmesync.Contacts {

@@ -43,7 +43,7 @@ func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, hel
 }
 
 func (l *fetchLane) soon(p acmesync.Position) bool {
-	interval, _ := l.rules.PollBounds()
+	interval, _ := l.rules.PollBounds() // of a schedule, whose times lie minutes apart, the shortest
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		interval = time.Duration(s) * time.Second
 	}

@@ -6,6 +6,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 )
@@ -41,10 +42,14 @@ type Worker struct {
 	MetricsAddr string
 	PublicURL   string   // without a slash at its end; webhooks go to PublicURL + /hooks/acme/{endpoint}
 	AlertURLs   []Secret // shoutrrr's; they hold tokens
+	DriftEvery  time.Duration
 }
 
 // Starter is what the starter's commands on tenants and reviews need.
 type Starter struct{ Core }
+
+// Explore is what `starter explore` needs where it is not about a tenant.
+type Explore struct{ APIKey Secret } // Acme's; empty: it comes from a file
 
 // Migrate is what `starter migrate` needs.
 type Migrate struct{ Owner Secret } // URL of the tables' owner
@@ -80,6 +85,7 @@ func LoadWorker(ctx context.Context, env envconfig.Lookuper) (Worker, error) {
 		Core:        core(e, &f),
 		MetricsAddr: address("METRICS_ADDR", cmp.Or(e.MetricsAddr, "127.0.0.1:9091"), &f),
 		AlertURLs:   alertURLs(e.AlertURLs, &f),
+		DriftEvery:  seconds("ACMESYNC_DRIFT_SECONDS", e.DriftSeconds, 1, 86_400, &f),
 	}
 	c.PublicURL = publicURL(e, c.AllowPrivateHosts, &f)
 	return c, f.err()
@@ -93,6 +99,15 @@ func LoadStarter(ctx context.Context, env envconfig.Lookuper) (Starter, error) {
 	}
 	var f Faults
 	return Starter{Core: core(e, &f)}, f.err()
+}
+
+// LoadExplore reads what a look at an Acme needs that belongs to no tenant.
+func LoadExplore(ctx context.Context, env envconfig.Lookuper) (Explore, error) {
+	e, err := read(ctx, env)
+	if err != nil {
+		return Explore{}, err
+	}
+	return Explore{APIKey: NewSecret(e.AcmeAPIKey)}, nil
 }
 
 // LoadMigrate reads what migrations need. Its error is Faults.

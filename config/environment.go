@@ -23,6 +23,8 @@ type environment struct {
 	RunbookURL        string `env:"ACMESYNC_RUNBOOK_URL"`
 	BuildID           string `env:"ACMESYNC_BUILD_ID"`
 	AlertURLs         string `env:"ALERT_URLS"`
+	AcmeAPIKey        string `env:"ACME_API_KEY"`
+	DriftSeconds      string `env:"ACMESYNC_DRIFT_SECONDS, default=60"`
 }
 
 func read(ctx context.Context, env envconfig.Lookuper) (environment, error) {

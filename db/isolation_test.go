@@ -218,6 +218,16 @@ var intrusions = map[string]intrusion{
 	"CommitRemovedInstances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitRemovedInstances(ctx, v.deliver, []acmesync.Instance{{Series: "canary-series", Original: "20260601"}}))
 	},
+	"CommitDrift": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.CommitDrift(ctx, v.fetch, acmesync.DriftLook{Stream: acmesync.Appointments,
+			Seen:   []acmesync.Drift{{Stream: acmesync.Appointments, Field: "intruder", Finding: acmesync.UnknownField}},
+			Mended: []acmesync.Drift{{Stream: acmesync.Appointments, Field: "canary", Finding: acmesync.UnknownField}}})
+	},
+	"DriftState": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		state, err := d.DriftState(ctx, v.fetch, acmesync.Appointments)
+		return len(state.Fields) + len(state.Open), err
+	},
+	"Drifts":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Drifts(ctx, v.id) },
 	"DueCells": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.DueCells(ctx, v.deliver, 10) },
 	"EndLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		_, due, err := d.EndLane(ctx, v.deliver)
@@ -422,6 +432,9 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Intents:   []acmesync.Intent{{Operation: "canary-operation", AppID: "canary-app-id", Body: []byte("canary")}},
 		Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "canary"}},
 	}))
+	_, err = d.CommitDrift(ctx, v.fetch, acmesync.DriftLook{Stream: acmesync.Appointments, Fields: map[string]acmesync.FieldHistory{"canary": {Present: 1, Of: 1}},
+		Seen: []acmesync.Drift{{Stream: acmesync.Appointments, Field: "canary", Finding: acmesync.UnknownField, Records: 1}}})
+	require.NoError(t, err)
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
 	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)

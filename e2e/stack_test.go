@@ -42,6 +42,7 @@ type account struct {
 
 type options struct {
 	workers, apis int
+	env           []string // of both, beside what every stack has
 }
 
 func newStack(t *testing.T, o options) *stack {
@@ -63,6 +64,7 @@ func newStack(t *testing.T, o options) *stack {
 		"DATABASE_URL=" + s.db.URL, "ACMESYNC_KEYSET=" + s.db.Keyset, "TEMPORAL_ADDRESS=" + s.temporalAddress,
 		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey,
 	}
+	s.env = append(s.env, o.env...)
 	waitHTTP(t, s.acmeURL+"/healthz")
 	waitHTTP(t, s.appURL+"/healthz")
 	s.dial(t)

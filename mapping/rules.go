@@ -24,6 +24,7 @@ type Rules struct {
 	history      time.Duration // negative: no bound
 	horizon      time.Duration
 	quiet        []quietWindow
+	times        pollTimes
 	zones        *zones
 	fields       *Fields
 	stamp        string
@@ -53,6 +54,7 @@ func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
 	k.people(c.People)
 	k.poll(c.Poll)
 	k.profile(c.Profile, c.Appointments.Direction)
+	r.times = k.times(c.Poll, c.PollSeconds, s.TimeZone)
 	r.quiet = k.quiet(c.Poll.Quiet, s.TimeZone)
 	fields, wrong := CompileFields(c.Appointments.Mapping, c.Appointments.Tables)
 	r.fields, k.problems = fields, append(k.problems, wrong...)

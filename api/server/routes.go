@@ -44,6 +44,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/tenants/{tenant}/deactivate", keyHolders, s.deactivate},
 		{http.MethodGet, "/v1/tenants/{tenant}/balance", keyHolders, s.getBalance},
 		{http.MethodGet, "/v1/tenants/{tenant}/holds", keyHolders, s.listHolds},
+		{http.MethodGet, "/v1/tenants/{tenant}/drift", keyHolders, s.listDrift},
 		{http.MethodPost, "/v1/tenants/{tenant}/audit", keyHolders, s.startAudit},
 		{http.MethodGet, "/v1/tenants/{tenant}/audits", keyHolders, s.listAudits},
 		{http.MethodGet, "/v1/tenants/{tenant}/audits/{audit}", keyHolders, s.getAudit},

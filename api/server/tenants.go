@@ -217,3 +217,12 @@ func (s *Server) listHolds(c *gin.Context) error {
 	c.JSON(http.StatusOK, gin.H{"holds": holds})
 	return nil
 }
+
+func (s *Server) listDrift(c *gin.Context) error {
+	_, drifts, err := ofTenant(c.Request.Context(), s, c, s.DB.Drifts)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"drift": drifts})
+	return nil
+}

@@ -257,3 +257,23 @@ func TestBalanceAndHolds(t *testing.T) {
 	got = b.call(t, http.MethodGet, "/v1/tenants/harbor/holds", "")
 	require.Len(t, got.json["holds"], 1)
 }
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	b, s := setup(t), newSides(t)
+	b.active(t, "harbor", s)
+	require.Equal(t, map[string]any{"drift": []any{}}, b.call(t, http.MethodGet, "/v1/tenants/harbor/drift", "").json)
+	fence, err := b.db.BeginLane(t.Context(), "harbor", acmesync.Fetch)
+	require.NoError(t, err)
+	_, err = b.db.CommitDrift(t.Context(), fence, acmesync.DriftLook{Stream: acmesync.Contacts, Seen: []acmesync.Drift{
+		{Stream: acmesync.Contacts, Field: "nickname", Finding: acmesync.UnknownField, Records: 3},
+	}})
+	require.NoError(t, err)
+	got := b.call(t, http.MethodGet, "/v1/tenants/harbor/drift", "")
+	require.Equal(t, http.StatusOK, got.status, got.text)
+	drifts, _ := got.json["drift"].([]any)
+	require.Len(t, drifts, 1)
+	one, _ := drifts[0].(map[string]any)
+	require.Equal(t, []any{"contacts", "nickname", "unknown_field", 3.0}, []any{one["stream"], one["field"], one["finding"], one["records"]})
+	require.Equal(t, http.StatusNotFound, b.call(t, http.MethodGet, "/v1/tenants/nobody/drift", "").status)
+}

@@ -87,6 +87,7 @@ func (s *Server) listQuery(c *call) (accounts.ListQuery, int, error) {
 // data writes {"data":[…] and the tail. Records are written as they are kept, without encoding them again.
 func (s *Server) data(c *call, raws [][]byte, tail string) error {
 	const head = `{"data":[`
+	raws = c.drifted(raws...)
 	size := len(head) + 1 + len(tail) + max(0, len(raws)-1)
 	for _, raw := range raws {
 		size += len(raw)

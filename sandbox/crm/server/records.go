@@ -33,7 +33,7 @@ func (s *Server) get(c *call) error {
 	if !found {
 		return errNoSuchRecord
 	}
-	s.record(c.w, http.StatusOK, raw, version)
+	s.record(c.w, http.StatusOK, c.drifted(raw)[0], version)
 	return nil
 }
 
