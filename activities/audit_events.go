@@ -68,10 +68,10 @@ type auditedEvents struct {
 }
 
 func (e *auditedEvents) read(ctx context.Context) (err error) {
-	ids := make([]string, len(e.shown))
+	ids := make([]string, 0, len(e.shown))
 	var places []acmesync.Instance
-	for i, s := range e.shown {
-		ids[i] = s.id
+	for _, s := range e.shown {
+		ids = append(ids, s.id)
 		if series, original, ok := cutInstance(s.id); ok {
 			places = append(places, acmesync.Instance{Series: series, Original: original})
 		}

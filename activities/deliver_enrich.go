@@ -2,7 +2,6 @@ package activities
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"sync"
 	"time"
@@ -145,7 +144,7 @@ func (r *round) askAll(ctx context.Context, source lookup.Source, keys []string)
 		asking.Go(func() {
 			for key := range next {
 				value, found, err := client.Get(ctx, source, key)
-				answers <- answer{key, acmesync.Lookup{Found: found, Fresh: true, Body: json.RawMessage(value)}, err}
+				answers <- answer{key, acmesync.Lookup{Found: found, Fresh: true, Body: value}, err}
 			}
 		})
 	}

@@ -23,6 +23,7 @@ type loyalty struct {
 }
 
 func newLoyalty(t *testing.T) *loyalty {
+	t.Helper()
 	l := &loyalty{tiers: map[string]string{}, asked: map[string]int{}}
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		l.mu.Lock()
