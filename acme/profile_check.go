@@ -21,6 +21,7 @@ func (c *profileCheck) profile(p *Profile) {
 		}
 	}
 	c.hooks(p)
+	c.files(p)
 }
 
 // place wants a path below the tenant's base URL: nothing a profile says may lead to another host.
@@ -244,7 +245,7 @@ func (c *profileCheck) record(at string, canonical []canonicalField, given map[s
 func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 	s := source{spec: spec}
 	for i, text := range spec.From {
-		p, ok := compilePath(text)
+		p, ok := c.compile(text)
 		if !ok || len(p) == 0 && text != "." {
 			c.add(at+"/from", "is no path", `keys joined by dots, [] for every element: "participants[].person_id"; it is the path number `+string(rune('1'+min(i, 8))))
 		}
@@ -254,7 +255,7 @@ func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 		if text == "" {
 			return nil, false
 		}
-		p, ok := compilePath(text)
+		p, ok := c.compile(text)
 		if !ok || len(p) == 0 {
 			c.add(at+"/"+name, "is no path", "keys joined by dots")
 		}

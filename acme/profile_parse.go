@@ -46,10 +46,13 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 		return Profile{}, c.problems
 	}
 	p := Profile{streams: map[Resource]*dialect{}}
-	for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
-		if root, isObject := value.(map[string]any); isObject && root[string(r)] != nil {
-			*p.shape(r) = own(r)
+	if root, isObject := value.(map[string]any); isObject {
+		for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
+			if root[string(r)] != nil {
+				*p.shape(r) = own(r)
+			}
 		}
+		p.Files = ownFiles(root["files"])
 	}
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return Profile{}, []ProfileProblem{{Message: "cannot be read: " + printable(err.Error(), 200)}}
@@ -62,7 +65,10 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 }
 
 // profileCheck gathers what is wrong.
-type profileCheck struct{ problems []ProfileProblem }
+type profileCheck struct {
+	problems []ProfileProblem
+	columns  bool // a path is the name of a column, whatever characters it has
+}
 
 func (c *profileCheck) add(pointer, message, hint string) {
 	c.problems = append(c.problems, ProfileProblem{Pointer: pointer, Message: message, Hint: hint})
