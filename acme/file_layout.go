@@ -53,6 +53,12 @@ type FileLayout struct {
 	stamp     string
 }
 
+// Takes tells by its name whether a file is this stream's.
+func (l *FileLayout) Takes(name string) bool {
+	fits, err := stdpath.Match(l.Names, name)
+	return err == nil && fits
+}
+
 // Stamp changes when the layout does: rows read by another one are not these.
 func (l *FileLayout) Stamp() string { return l.stamp }
 

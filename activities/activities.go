@@ -26,11 +26,14 @@ type Activities struct {
 	Cleanups Cleanups
 	Fleet    Fleet
 	TwoWay   TwoWay
+	Files    Files
 	Doorbell Doorbell
 	Alerts   Alerts
 
 	HTTP      *http.Client
-	PublicURL string // where Acme reaches our hooks; empty: no webhooks, polls only
+	// ImportRoot holds a folder per tenant that files may be picked up from; empty: from no folder.
+	ImportRoot string
+	PublicURL  string // where Acme reaches our hooks; empty: no webhooks, polls only
 	Gate      *Gate
 	Looker    *Looker
 
@@ -147,6 +150,13 @@ type TwoWay interface {
 	AppSubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
 	CommitAppSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
 	LeaveApp(ctx context.Context, f acmesync.Fence) error
+}
+
+// Files remembers how far files were read.
+type Files interface {
+	WatchFiles(ctx context.Context, f acmesync.Fence, watch bool) error
+	LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync.ImportSource, found []acmesync.FoundFile) ([]acmesync.Import, error)
+	CommitChunk(ctx context.Context, f acmesync.Fence, c acmesync.ImportChunk) (acmesync.Import, error)
 }
 
 // Fleet sees all tenants, without bodies.

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 
 	"acmesync"
 	"acmesync/acme"
@@ -237,11 +238,17 @@ func (r *round) count(page int, o outcome) {
 // parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again.
 func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
-	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
+	one := acmesync.ParkedRecord{
 		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Raw)},
 		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id",
 			Message: "This item has no usable id, version or time of change. Have it repaired in Acme, then discard it here."},
 		Body: item.Raw,
-	})
+	}
+	if line, problem, text, ok := acme.BadRow(item.Raw); ok && p.Way == acmesync.ByFile {
+		// The same row of the next file is the same one, whatever line it stands in there.
+		one.Key.AcmeID = acmesync.RawPrefix + hashOf([]byte(text))
+		one.Fault.Field, one.Fault.Message = "row", fmt.Sprintf("Line %d of a file cannot be taken: %s. Send it again in another file, then discard it here.", line, problem)
+	}
+	r.commit.Parked = append(r.commit.Parked, one)
 	r.count(page, parked)
 }

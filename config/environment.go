@@ -23,6 +23,7 @@ type environment struct {
 	RunbookURL        string `env:"ACMESYNC_RUNBOOK_URL"`
 	BuildID           string `env:"ACMESYNC_BUILD_ID"`
 	AlertURLs         string `env:"ALERT_URLS"`
+	ImportRoot        string `env:"IMPORT_ROOT"`
 }
 
 func read(ctx context.Context, env envconfig.Lookuper) (environment, error) {

@@ -214,7 +214,8 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 			return err
 		}
 		if err := tx.SelectContext(ctx, &due, `
-			SELECT `+importColumns+` FROM imports WHERE tenant = $1 AND source = $2 AND generation = $3 AND state IN ('waiting', 'receiving')
+			SELECT `+importColumns+` FROM imports WHERE tenant = $1 AND source = $2 AND generation = $3
+				AND (state = 'receiving' OR state = 'waiting' AND created_at < now() - interval '2 seconds')
 			ORDER BY array_position(ARRAY['users', 'contacts', 'appointments', 'touchpoints'], stream), name, id`,
 			f.Tenant, source, f.Generation); err != nil {
 			return err
