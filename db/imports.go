@@ -111,9 +111,6 @@ func (db *DB) CommitChunk(ctx context.Context, f acmesync.Fence, c acmesync.Impo
 		if after.Offset != c.From || after.State != acmesync.ImportReceiving && after.State != acmesync.ImportWaiting {
 			return &acmesync.WrongOffset{Offset: after.Offset}
 		}
-		if after.Generation != f.Generation {
-			return &acmesync.Conflict{Code: "wrong_state", Message: "the tenant was activated anew since: begin another import"}
-		}
 		if c.State == acmesync.ImportComplete {
 			var before bool
 			if err := tx.GetContext(ctx, &before, `SELECT `+sameContent, f.Tenant, c.SHA256, after.Stream, c.Layout, f.Generation, after.ID); err != nil {
@@ -152,7 +149,10 @@ func checkImport(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence) error {
 	if f.Lane != "" {
 		return checkFence(ctx, tx, f)
 	}
-	_, err := takesFiles(ctx, tx, f.Tenant)
+	generation, err := takesFiles(ctx, tx, f.Tenant)
+	if err == nil && generation != f.Generation {
+		err = &acmesync.Conflict{Code: "wrong_state", Message: "the tenant was activated anew since: begin another import"}
+	}
 	return err
 }
 

@@ -67,7 +67,7 @@ func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] 
 // carry puts the items where they go: records into a page for the deliver lane, people into their own rows. Rows that cannot be
 // read are in a page in any case: they park there.
 func carry(c *acmesync.ImportChunk, stream acmesync.Stream, items []acme.Item) {
-	page := &acmesync.NewPage{Stream: stream, Way: acmesync.ByFile, Priority: acmesync.Backfill}
+	page := &acmesync.NewPage{Stream: stream, Way: acmesync.ByFile, Priority: acmesync.Backfill, IDs: []string{}}
 	kept := items
 	if stream == acmesync.Contacts || stream == acmesync.Users {
 		kept = nil
