@@ -169,8 +169,8 @@ func cutRow(data []byte, quoted bool) (csvRow, scanState) {
 	return row, rowRead
 }
 
-// delimiterOf is what a header line has most of outside of quotes.
-func delimiterOf(line []byte) byte {
+// delimiterOf is what a header line has most of outside of quotes; whole tells whether its end is there.
+func delimiterOf(line []byte) (delimiter byte, whole bool) {
 	counts := map[byte]int{}
 	quoted := false
 	for _, c := range line {
@@ -178,12 +178,12 @@ func delimiterOf(line []byte) byte {
 		case c == '"':
 			quoted = !quoted
 		case !quoted && (c == '\n' || c == '\r'):
-			return most(counts)
+			return most(counts), true
 		case !quoted:
 			counts[c]++
 		}
 	}
-	return most(counts)
+	return most(counts), false
 }
 
 func most(counts map[byte]int) byte {

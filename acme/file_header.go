@@ -83,12 +83,20 @@ func (r *FileReader) firstRow() (csvRow, error) {
 		r.place.Delimiter = string(r.layout.delimiter)
 		return r.longHeader(r.scan())
 	}
-	for !r.over && bytes.IndexAny(r.buf[r.from:], "\r\n") < 0 && len(r.buf) <= MaxRowBytes {
+	for {
+		rest := r.buf[r.from:]
+		delimiter, whole := delimiterOf(rest[:min(len(rest), MaxRowBytes)])
+		if whole || len(rest) >= MaxRowBytes || r.over && r.read >= r.size {
+			r.place.Delimiter = string(delimiter)
+			break
+		}
+		if r.over {
+			return csvRow{}, io.EOF
+		}
 		if err := r.fill(); err != nil {
 			return csvRow{}, err
 		}
 	}
-	r.place.Delimiter = string(delimiterOf(r.buf[r.from:]))
 	return r.longHeader(r.scan())
 }
 

@@ -30,12 +30,12 @@ type Activities struct {
 	Doorbell Doorbell
 	Alerts   Alerts
 
-	HTTP      *http.Client
+	HTTP *http.Client
 	// ImportRoot holds a folder per tenant that files may be picked up from; empty: from no folder.
 	ImportRoot string
 	PublicURL  string // where Acme reaches our hooks; empty: no webhooks, polls only
-	Gate      *Gate
-	Looker    *Looker
+	Gate       *Gate
+	Looker     *Looker
 
 	outside sync.Map // acmesync.TenantID → *outside
 	rules   sync.Map // acmesync.TenantID → *keptRules

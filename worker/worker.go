@@ -87,8 +87,8 @@ func (p *program) activities() *activities.Activities {
 		Reviews: p.db, Cleanups: p.db, Fleet: p.db, TwoWay: p.db, Doorbell: p.doorbell, Alerts: p.alerts,
 		HTTP:      egress.NewClient(egress.Policy{AllowPrivate: p.settings.AllowPrivateHosts}),
 		PublicURL: p.settings.PublicURL, ImportRoot: p.settings.ImportRoot,
-		Gate:      activities.NewGate(pagesAtOnce),
-		Looker:    &activities.Looker{Find: p.db},
+		Gate:   activities.NewGate(pagesAtOnce),
+		Looker: &activities.Looker{Find: p.db},
 	}
 }
 
