@@ -49,7 +49,9 @@ func (f *wideFile) row(i int) string {
 	return fmt.Sprintf("tp_wide_%08d,1,call,inbound,usr_01,2026-03-%02dT09:00:00Z,2026-03-30T09:10:00Z,2026-03-30T10:00:00Z,%0*d\n", i, i%28+1, wideNote, i)
 }
 
-func (f *wideFile) size() int64 { return int64(len(f.head)) + int64(f.rows)*int64(f.width) + int64(len(f.tail)) }
+func (f *wideFile) size() int64 {
+	return int64(len(f.head)) + int64(f.rows)*int64(f.width) + int64(len(f.tail))
+}
 
 // from reads the file from the beginning of a row on.
 func (f *wideFile) from(offset int64) io.Reader {

@@ -20,7 +20,7 @@ const (
 	headerUploadOffset = "Upload-Offset"
 
 	// uploadsAtOnce bounds the memory that uploads take: each holds a chunk and what it becomes.
-	uploadsAtOnce = 3
+	uploadsAtOnce = 2
 	uploadRetry   = 2 * time.Second
 	// uploadIdle is how long a sender may be silent: an upload takes as long as it takes.
 	uploadIdle = 30 * time.Second

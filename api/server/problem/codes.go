@@ -49,6 +49,7 @@ func Codes() []Code {
 		{"import_ended", http.StatusConflict, "The import takes no more bytes", "Read it: its state says what became of it. Begin another one."},
 		{"layout_changed", http.StatusConflict, "The layout was changed since the import began", "Begin another import."},
 		{"stream_off", http.StatusConflict, "The tenant has switched the stream off", "Switch it on, or leave the file out."},
+		{"files_only", http.StatusConflict, "The account is known from files alone", "Import a file, and look at what becomes of it."},
 		{EndpointGone, http.StatusGone, "Nobody is behind this endpoint any more", "Disable the subscription."},
 		{VersionChanged, http.StatusPreconditionFailed, "The tenant was changed in the meantime", "Read it again and repeat the change on what you find."},
 		{PayloadTooLarge, http.StatusRequestEntityTooLarge, "The body is too large", "Send less at once."},
