@@ -75,6 +75,7 @@ type FoundFile struct {
 	Name   string
 	Size   int64
 	Mark   string
+	Layout string // the stamp of the layout that it would be read by
 }
 
 // WrongOffset says from where an upload goes on.

@@ -28,7 +28,7 @@ func FuzzFile(f *testing.F) {
 			l := layout(t, acme.Appointments, files)
 			whole := readFile(t, l, file, 0, plainly)
 			require.LessOrEqual(t, whole.Place.Offset, int64(len(file)))
-			require.EqualValues(t, whole.Rows, len(whole.Items))
+			require.Len(t, whole.Items, int(whole.Rows))
 			bad := int64(0)
 			for _, item := range whole.Items {
 				require.True(t, json.Valid(item), "%q", item)

@@ -253,6 +253,7 @@ func fileFields(r Resource) map[string]Source {
 			s.Time, s.ZoneFrom = "local", column+"_time_zone"
 		case objectField:
 			continue
+		default: // one cell is one value
 		}
 		fields[f.name] = s
 	}

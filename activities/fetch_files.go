@@ -78,6 +78,9 @@ func (l *fetchLane) fileStreams() []acmesync.Stream {
 	return streams
 }
 
+// pieceBytes is how much of a file is read before hints have their turn again.
+const pieceBytes = 8 << 20
+
 // readFile reads a piece of a file, chunk by chunk; each commit says how far it has come.
 func (l *fetchLane) readFile(ctx context.Context, source files.Source, p acmesync.Position, i acmesync.Import) error {
 	leave, err := l.enter(ctx, acmesync.Backfill)
@@ -128,7 +131,7 @@ func (l *fetchLane) readFile(ctx context.Context, source files.Source, p acmesyn
 			return err
 		}
 		from = i.Offset
-		if full, err := l.inboxFull(ctx); err != nil || full || l.leaving() {
+		if full, err := l.inboxFull(ctx); err != nil || full || l.leaving() || from-at.Offset >= pieceBytes {
 			return err
 		}
 	}

@@ -184,9 +184,9 @@ func (db *DB) storeImported(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, 
 
 // LookAtFiles compares what lies where files are picked up with what was seen before, and answers what is to be read, in order:
 // files that have not changed since the look before, and those whose reading was interrupted. A file that changed while it was
-// read is incomplete, and a new one.
+// read is incomplete, and a new one; so is one that could not be read by a layout which has been changed since.
 func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync.ImportSource, found []acmesync.FoundFile) ([]acmesync.Import, error) {
-	var streams, names, marks, ids []string
+	var streams, names, marks, layouts, ids []string
 	var sizes []int64
 	for _, file := range found {
 		id, err := newEnvelopeID()
@@ -194,7 +194,7 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 			return nil, err
 		}
 		streams, names, marks = append(streams, string(file.Stream)), append(names, file.Name), append(marks, file.Mark)
-		sizes, ids = append(sizes, file.Size), append(ids, id)
+		sizes, layouts, ids = append(sizes, file.Size), append(layouts, file.Layout), append(ids, id)
 	}
 	var due []acmesync.Import
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
@@ -223,10 +223,11 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO imports (tenant, connection, id, generation, stream, source, name, size, mark, state, actor)
 			SELECT $1, $9, u.id, $3, u.stream, $2, u.name, u.size, u.mark, 'waiting', 'acmesync'
-			FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::uuid[]) AS u (stream, name, size, mark, id)
+			FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::uuid[], $10::text[]) AS u (stream, name, size, mark, id, layout)
 			WHERE NOT EXISTS (SELECT 1 FROM imports i WHERE i.tenant = $1 AND i.source = $2 AND i.generation = $3
-				AND i.stream = u.stream AND i.name = u.name AND i.size = u.size AND i.mark = u.mark)`,
-			append(args, pq.Array(ids), f.Connection)...)
+				AND i.stream = u.stream AND i.name = u.name AND i.size = u.size AND i.mark = u.mark
+				AND NOT (i.state = 'failed' AND i.layout <> u.layout))`,
+			append(args, pq.Array(ids), f.Connection, pq.Array(layouts))...)
 		return err
 	})
 	if err != nil {

@@ -1,7 +1,6 @@
 package db_test
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -55,7 +54,7 @@ func TestImports(t *testing.T) {
 				won++
 				continue
 			}
-			require.True(t, errors.As(err, &wrong), "%v", err)
+			require.ErrorAs(t, err, &wrong)
 			require.EqualValues(t, 10, wrong.Offset)
 		}
 		require.Equal(t, 1, won)
@@ -146,6 +145,17 @@ func TestFoundFiles(t *testing.T) {
 	later(t)
 	require.Equal(t, []string{"a.csv"}, look(t, tp), "one that is gone is forgotten")
 
+	t.Run("one that could not be read is read again once its layout is another", func(t *testing.T) {
+		exec(t, d, `UPDATE imports SET state = 'failed', layout = 'wrong' WHERE tenant = 'harbor' AND state = 'waiting'`)
+		tp.Layout = "wrong"
+		require.Empty(t, look(t, tp))
+		later(t)
+		require.Empty(t, look(t, tp))
+		tp.Layout = "right"
+		require.Empty(t, look(t, tp))
+		later(t)
+		require.Equal(t, []string{"a.csv"}, look(t, tp))
+	})
 	t.Run("files are looked for again after the next activation", func(t *testing.T) {
 		require.NoError(t, d.WatchFiles(ctx, f, true))
 		positions := func() int {

@@ -258,7 +258,7 @@ func (s *stack) upload(t *testing.T, id acmesync.TenantID, stream acmesync.Strea
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			if res, err := http.DefaultClient.Do(req); err == nil { //nolint:forbidigo // the connection is to break with the api
+			if res, err := http.DefaultClient.Do(req); err == nil {
 				_ = res.Body.Close()
 			}
 		}()

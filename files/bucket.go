@@ -41,6 +41,7 @@ type listing struct {
 // List names the objects right below the prefix.
 func (b Bucket) List(ctx context.Context, p *acme.Profile, streams []acmesync.Stream) ([]acmesync.FoundFile, error) {
 	var found []acmesync.FoundFile
+	all := layoutsOf(p, streams)
 	token := ""
 	for len(found) < mostFiles {
 		page, err := b.page(ctx, token)
@@ -52,8 +53,8 @@ func (b Bucket) List(ctx context.Context, p *acme.Profile, streams []acmesync.St
 			if !below || name == "" || strings.Contains(name, "/") || o.Size == 0 {
 				continue
 			}
-			if stream, ok := ofStream(p, streams, name); ok {
-				found = append(found, acmesync.FoundFile{Stream: stream, Name: name, Size: o.Size, Mark: first(o.ETag, o.LastModified)})
+			if file, ok := all.found(name, o.Size, first(o.ETag, o.LastModified)); ok {
+				found = append(found, file)
 			}
 		}
 		if !page.Truncated || page.Next == "" || page.Next == token {
@@ -94,13 +95,13 @@ func (b Bucket) page(ctx context.Context, token string) (listing, error) {
 	return page, nil
 }
 
-// Open reads a piece of an object that is still as it was listed.
+// Open reads an object that is still as it was listed. Whoever has read enough closes it.
 func (b Bucket) Open(ctx context.Context, i acmesync.Import) (io.ReadCloser, error) {
 	key := strings.Split(b.Prefix+i.Name, "/")
 	for n, part := range key {
 		key[n] = url.PathEscape(part)
 	}
-	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-%d", i.Offset, min(i.Offset+PieceBytes, i.Size)-1)}}
+	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-", i.Offset)}}
 	if strings.HasPrefix(i.Mark, `"`) {
 		header.Set("If-Match", i.Mark)
 	}
@@ -110,13 +111,13 @@ func (b Bucket) Open(ctx context.Context, i acmesync.Import) (io.ReadCloser, err
 	}
 	switch response.StatusCode {
 	case http.StatusPartialContent:
-		return piece{io.LimitReader(response.Body, PieceBytes), response.Body}, nil
+		return response.Body, nil
 	case http.StatusOK:
 		if _, err := io.CopyN(io.Discard, response.Body, i.Offset); err != nil { // a server that knows no ranges
 			_ = response.Body.Close()
 			return nil, unavailable(err)
 		}
-		return piece{io.LimitReader(response.Body, PieceBytes), response.Body}, nil
+		return response.Body, nil
 	case http.StatusNotFound, http.StatusPreconditionFailed, http.StatusRequestedRangeNotSatisfiable:
 		_ = response.Body.Close()
 		return nil, ErrChanged

@@ -63,23 +63,25 @@ func (f Folder) List(_ context.Context, p *acme.Profile, streams []acmesync.Stre
 		return nil, unusable(acme.CodeNoFolder, err)
 	}
 	var found []acmesync.FoundFile
+	all := layoutsOf(p, streams)
 	for _, e := range entries {
-		stream, ok := ofStream(p, streams, e.Name())
-		if !ok || !e.Type().IsRegular() || len(found) == mostFiles {
+		if !e.Type().IsRegular() || len(found) == mostFiles {
 			continue
 		}
 		info, err := e.Info()
 		if err != nil || info.Size() == 0 {
 			continue // gone again, or not begun
 		}
-		found = append(found, acmesync.FoundFile{Stream: stream, Name: e.Name(), Size: info.Size(), Mark: markOf(info)})
+		if file, ok := all.found(e.Name(), info.Size(), markOf(info)); ok {
+			found = append(found, file)
+		}
 	}
 	return found, nil
 }
 
 func markOf(info fs.FileInfo) string { return strconv.FormatInt(info.ModTime().UnixNano(), 10) }
 
-// Open reads a piece of a file that is still as it was found.
+// Open reads a file that is still as it was found.
 func (f Folder) Open(_ context.Context, i acmesync.Import) (io.ReadCloser, error) {
 	root, err := f.open()
 	if err != nil {
@@ -104,11 +106,5 @@ func (f Folder) Open(_ context.Context, i acmesync.Import) (io.ReadCloser, error
 		_ = file.Close()
 		return nil, fmt.Errorf("open a file: %w", err)
 	}
-	return piece{io.LimitReader(file, PieceBytes), file}, nil
-}
-
-// piece is the beginning of what is open.
-type piece struct {
-	io.Reader
-	io.Closer
+	return file, nil
 }

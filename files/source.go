@@ -14,12 +14,9 @@ type Source interface {
 	Kind() acmesync.ImportSource
 	// List names the files that lie there and are some stream's.
 	List(ctx context.Context, p *acme.Profile, streams []acmesync.Stream) ([]acmesync.FoundFile, error)
-	// Open reads a piece of a file from an offset on. ErrChanged: it is not the file any more that was found.
+	// Open reads a file from an offset on. ErrChanged: it is not the file any more that was found.
 	Open(ctx context.Context, i acmesync.Import) (io.ReadCloser, error)
 }
-
-// PieceBytes is how much of a file is opened at once: a chunk with the longest row, and some more.
-const PieceBytes = 8 << 20
 
 const mostFiles = 10_000
 
@@ -27,12 +24,23 @@ func unusable(code string, err error) error {
 	return &acme.Error{Kind: acme.KindProfile, Op: "look for files", Code: code, Err: err}
 }
 
-// ofStream finds the stream whose files bear such a name; the first that fits.
-func ofStream(p *acme.Profile, streams []acmesync.Stream, name string) (acmesync.Stream, bool) {
-	for _, s := range streams {
-		if p.FileLayout(acme.Resource(s)).Takes(name) {
-			return s, true
+// layouts are how files of some streams are read.
+type layouts []*acme.FileLayout
+
+func layoutsOf(p *acme.Profile, streams []acmesync.Stream) layouts {
+	all := make(layouts, len(streams))
+	for i, s := range streams {
+		all[i] = p.FileLayout(acme.Resource(s))
+	}
+	return all
+}
+
+// found is a file of the first stream whose files bear such a name; ok is false where there is none.
+func (all layouts) found(name string, size int64, mark string) (file acmesync.FoundFile, ok bool) {
+	for _, l := range all {
+		if l.Takes(name) {
+			return acmesync.FoundFile{Stream: acmesync.Stream(l.Resource), Name: name, Size: size, Mark: mark, Layout: l.Stamp()}, true
 		}
 	}
-	return "", false
+	return file, false
 }
