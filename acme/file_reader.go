@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Bounds of a chunk: what is committed together.
@@ -21,22 +18,6 @@ const (
 	ChunkRows  = 2000
 	ChunkBytes = 4 << 20
 )
-
-// FilePlace is how far a file was read, and all that reading on takes: reading goes on in another process from what was stored.
-// It holds names of columns and nothing of a row.
-type FilePlace struct {
-	Offset    int64    `json:"offset"` // bytes, up to the end of the last whole row
-	Line      int64    `json:"line"`   // lines before that
-	Rows      int64    `json:"rows"`   // without header and trailer, bad ones included
-	Bad       int64    `json:"bad"`
-	Columns   []string `json:"columns,omitempty"`
-	Delimiter string   `json:"delimiter,omitempty"`
-	Marked    bool     `json:"marked,omitempty"` // by a byte order mark: it is UTF-8, whatever the layout says
-	Ended     bool     `json:"ended,omitempty"`  // the trailer was read
-	Announced int64    `json:"announced,omitempty"`
-	Cut       bool     `json:"cut,omitempty"` // the last row is not whole
-	Digest    []byte   `json:"digest,omitempty"`
-}
 
 // FileError says why a file cannot be read on, in a sentence for people. Rows before it stand.
 type FileError struct {
@@ -291,106 +272,4 @@ func (r *FileReader) fill() error {
 		}
 	}
 	return nil
-}
-
-// item makes an item of a row. What cannot be made one has no id and keeps the row as it came, with its line.
-func (r *FileReader) item(row csvRow, line int64) Item {
-	tree, problem := r.tree(row)
-	if problem == "" {
-		var item Item
-		s := scanner{data: r.layout.record.canonical(tree), limit: maxPageDepth}
-		if item, _ = s.item(); item.ID != "" {
-			return item
-		}
-		problem = "it has no usable id, version or time of change"
-	}
-	return badRow(line, problem, row.text)
-}
-
-// tree is a row as column and text. An empty cell is none.
-func (r *FileReader) tree(row csvRow) (map[string]any, string) {
-	if row.problem != "" {
-		return nil, row.problem
-	}
-	if n := len(r.place.Columns); len(row.cells) != n {
-		return nil, fmt.Sprintf("it has %d cells where the header names %d columns", len(row.cells), n)
-	}
-	if bytes.IndexByte(row.text, 0) >= 0 {
-		return nil, "it holds a NUL character"
-	}
-	decode := r.layout.latin1 && !r.place.Marked
-	if !decode && !utf8.Valid(row.text) {
-		return nil, "it is not UTF-8"
-	}
-	tree := make(map[string]any, len(row.cells))
-	for i, cell := range row.cells {
-		if cell == "" {
-			continue
-		}
-		if decode {
-			var ok bool
-			if cell, ok = latin1(cell); !ok {
-				return nil, "it holds a byte that is no character of Latin-1"
-			}
-		}
-		tree[r.place.Columns[i]] = cell
-	}
-	return tree, ""
-}
-
-// badRow is a row that parks: its line, what is wrong with it, and all of it for a person to see.
-func badRow(line int64, problem string, text []byte) Item {
-	note := map[string]any{"line": line, "problem": problem}
-	if utf8.Valid(text) && bytes.IndexByte(text, 0) < 0 {
-		note["text"] = string(text)
-	} else {
-		note["bytes"] = text
-	}
-	return Item{Raw: encodeJSON(note)}
-}
-
-// Verdict says whether a file that was read to its end is complete, and if not why, in a sentence.
-func (l *FileLayout) Verdict(at FilePlace, size int64) (complete bool, why string) {
-	switch {
-	case at.Cut || at.Offset < size:
-		return false, fmt.Sprintf("the file is cut off in line %d", at.Line+1)
-	case at.Columns == nil:
-		return false, "the file is empty: there is no header line"
-	case l.trailer == "":
-		return true, ""
-	case !at.Ended:
-		return false, fmt.Sprintf("the last row, %s, is missing: the file is cut off behind line %d", l.trailer, at.Line)
-	case at.Announced < 0:
-		return false, "the last row does not say how many rows there are"
-	case at.Announced != at.Rows:
-		return false, fmt.Sprintf("the last row says that there are %d rows, and there are %d", at.Announced, at.Rows)
-	}
-	return true, ""
-}
-
-// Sum is the SHA-256 of all that was read, in hexadecimal.
-func (at FilePlace) Sum() string {
-	digest := sha256.New()
-	if state, ok := digest.(encoding.BinaryUnmarshaler); ok && len(at.Digest) > 0 && state.UnmarshalBinary(at.Digest) != nil {
-		return ""
-	}
-	return hex.EncodeToString(digest.Sum(nil))
-}
-
-// BadRow is the line and the problem of a row that has parked; ok is false for any other raw item.
-func BadRow(raw []byte) (line int64, problem, text string, ok bool) {
-	value, sound := treeOf(raw)
-	note, isObject := value.(map[string]any)
-	if !sound || !isObject || len(note) != 3 {
-		return 0, "", "", false
-	}
-	number, _ := asText(note["line"])
-	line, err := strconv.ParseInt(number, 10, 64)
-	problem, _ = note["problem"].(string)
-	for _, name := range slices.Sorted(maps.Keys(note)) {
-		if name == "text" || name == "bytes" {
-			text, ok = note[name].(string)
-		}
-	}
-	return line, problem, text, ok && err == nil && problem != ""
 }
