@@ -79,4 +79,7 @@ type Connection struct {
 type Credentials struct {
 	AcmeAPIKey string
 	AppToken   string
+	// FilesKeyID and FilesSecret are for the bucket that files are picked up from; a secret alone is a bearer token.
+	FilesKeyID  string
+	FilesSecret string
 }

@@ -25,6 +25,7 @@ type FileSource struct {
 	Folder string `json:"folder,omitempty"`
 	URL    string `json:"url,omitempty"`    // of the bucket
 	Prefix string `json:"prefix,omitempty"` // of the objects in it
+	Region string `json:"region,omitempty"` // that signatures name; empty: us-east-1
 }
 
 // FileShape is how one stream's files are written. What it leaves out is as Acme exports them.
@@ -147,6 +148,9 @@ func (c *profileCheck) fileSource(s FileSource) {
 		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 			c.add(at+"/url", "must be a bucket's address", `such as "https://files.example.com/bucket", without a query or a password`)
 		}
+	}
+	if strings.Trim(s.Region, letters+digits+"-") != "" || len(s.Region) > 50 || s.Region != "" && s.URL == "" {
+		c.add(at+"/region", "must be the region of the bucket", `such as "eu-central-1"; it goes with a url only`)
 	}
 	if len(s.Prefix) > 500 {
 		c.add(at+"/prefix", "must have at most 500 characters", "")

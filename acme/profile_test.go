@@ -68,6 +68,7 @@ func TestFaultsOfAProfile(t *testing.T) {
 		"a folder that climbs":           {`{"files":{"source":{"folder":"in/../../other"}}}`, "/files/source/folder", "below the folder"},
 		"a folder from the root on":      {`{"files":{"source":{"folder":"/etc"}}}`, "/files/source/folder", "below the folder"},
 		"a bucket with a password":       {`{"files":{"source":{"url":"https://u:p@b.example"}}}`, "/files/source/url", "without a query or a password"},
+		"a region that is none":          {`{"files":{"source":{"url":"https://b.example","region":"eu/1"}}}`, "/files/source/region", "region of the bucket"},
 		"a bucket that is a file":        {`{"files":{"source":{"url":"file:///etc"}}}`, "/files/source/url", "a bucket's address"},
 		"a parameter with a blank":       {`{"users":{"updated_since":{"param":"a b"}}}`, "/users/updated_since/param", "parameter of the query"},
 	} {

@@ -18,7 +18,8 @@ func (at *attempt) filesOf() files.Source {
 	case s == nil:
 		return nil
 	case s.URL != "":
-		return files.Bucket{URL: s.URL, Prefix: s.Prefix, HTTP: at.HTTP}
+		key := files.Key{ID: at.credentials.FilesKeyID, Secret: at.credentials.FilesSecret, Region: s.Region}
+		return files.Bucket{URL: s.URL, Prefix: s.Prefix, Key: key, HTTP: at.HTTP}
 	default:
 		return files.Folder{Root: at.ImportRoot, Tenant: at.fence.Tenant, Path: s.Folder}
 	}

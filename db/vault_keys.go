@@ -56,6 +56,9 @@ func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c ac
 		if err := db.putSecret(ctx, tx, tenant, "app_token", c.AppToken); err != nil {
 			return err
 		}
+		if err := db.putFilesKey(ctx, tx, tenant, c); err != nil {
+			return err
+		}
 		// Attempts that hold the old ones end at their next page.
 		if _, err := tx.ExecContext(ctx, `UPDATE tenants SET epoch = epoch + 1, version = version + 1 WHERE tenant = $1`, tenant); err != nil {
 			return fmt.Errorf("raise the epoch: %w", err)
@@ -72,7 +75,7 @@ func (db *DB) Credentials(ctx context.Context, tenant acmesync.TenantID) (acmesy
 		return c, err
 	}
 	c.AcmeAPIKey, c.AppToken = secrets["acme_api_key"], secrets["app_token"]
-	return c, nil
+	return c, db.filesKey(ctx, tenant, &c)
 }
 
 // HookSecrets opens the secrets a tenant's webhooks may be signed with: the present one, and

@@ -9,15 +9,17 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"acmesync"
 	"acmesync/acme"
 )
 
-// Bucket is a bucket that answers ListObjectsV2 and ranged reads, as S3 does, to anybody who may reach it.
+// Bucket is a bucket that answers ListObjectsV2 and ranged reads, as S3 does.
 type Bucket struct {
 	URL    string
 	Prefix string
+	Key    Key
 	HTTP   *http.Client
 }
 
@@ -73,14 +75,14 @@ func first(a, b string) string {
 }
 
 func (b Bucket) page(ctx context.Context, token string) (listing, error) {
-	query := url.Values{"list-type": {"2"}, "max-keys": {"1000"}}
+	parameters := map[string]string{"list-type": "2", "max-keys": "1000"}
 	if b.Prefix != "" {
-		query.Set("prefix", b.Prefix)
+		parameters["prefix"] = b.Prefix
 	}
 	if token != "" {
-		query.Set("continuation-token", token)
+		parameters["continuation-token"] = token
 	}
-	response, err := b.get(ctx, strings.TrimRight(b.URL, "/")+"/?"+query.Encode(), nil)
+	response, err := b.get(ctx, strings.TrimRight(b.URL, "/")+"/?"+query(parameters), nil)
 	if err != nil {
 		return listing{}, err
 	}
@@ -99,7 +101,7 @@ func (b Bucket) page(ctx context.Context, token string) (listing, error) {
 func (b Bucket) Open(ctx context.Context, i acmesync.Import) (io.ReadCloser, error) {
 	key := strings.Split(b.Prefix+i.Name, "/")
 	for n, part := range key {
-		key[n] = url.PathEscape(part)
+		key[n] = escaped(part)
 	}
 	header := http.Header{"Range": {fmt.Sprintf("bytes=%d-", i.Offset)}}
 	if strings.HasPrefix(i.Mark, `"`) {
@@ -134,6 +136,7 @@ func (b Bucket) get(ctx context.Context, address string, header http.Header) (*h
 	for name, values := range header {
 		request.Header[name] = values
 	}
+	b.Key.authorise(request, time.Now())
 	response, err := b.HTTP.Do(request)
 	if err != nil {
 		return nil, unavailable(err)

@@ -153,6 +153,19 @@ func TestBucket(t *testing.T) {
 		_, err = read(t.Context(), acmesync.Import{Name: "gone.csv", Size: 10})
 		require.ErrorIs(t, err, files.ErrChanged)
 	})
+	t.Run("requests are signed where there is a key", func(t *testing.T) {
+		var proof string
+		signed := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			proof = r.Header.Get("Authorization")
+			fmt.Fprint(w, `<ListBucketResult></ListBucketResult>`)
+		}))
+		defer signed.Close()
+		own := files.Bucket{URL: signed.URL, Key: files.Key{ID: "AKIA", Secret: "secret", Region: "eu-central-1"}, HTTP: signed.Client()}
+		_, err := own.List(t.Context(), nil, streams)
+		require.NoError(t, err)
+		require.Regexp(t, `^AWS4-HMAC-SHA256 Credential=AKIA/\d{8}/eu-central-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=[0-9a-f]{64}$`, proof)
+		require.NotContains(t, proof, "secret")
+	})
 	t.Run("what is no bucket, and one that refuses, say what to do", func(t *testing.T) {
 		_, err := files.Bucket{URL: server.URL + "/page", HTTP: server.Client()}.List(t.Context(), nil, streams)
 		require.Contains(t, reason(t, err), "not listed where the profile says")

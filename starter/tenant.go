@@ -100,30 +100,35 @@ func (s *session) tenantCreate() *cobra.Command {
 
 // tenantCredentials takes secrets from files or the standard input: a command line is seen by everybody on the machine.
 func (s *session) tenantCredentials() *cobra.Command {
-	var acmeFile, appFile string
+	var acmeFile, appFile, filesFile, filesKeyID string
 	cmd := &cobra.Command{
 		Use: "credentials TENANT", Short: "Store credentials, from files or (as -) from the standard input", Args: takes("TENANT"),
 	}
 	cmd.RunE = s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
-		if acmeFile == "" && appFile == "" {
-			return wrongCall("name a file by --acme-key-file, --app-token-file or both")
+		if acmeFile == "" && appFile == "" && filesFile == "" {
+			return wrongCall("name a file by --acme-key-file, --app-token-file, --files-secret-file or several of them")
 		}
-		if acmeFile == "-" && appFile == "-" {
-			return wrongCall("only one of both can come from the standard input")
+		if acmeFile == "-" && (appFile == "-" || filesFile == "-") || appFile == "-" && filesFile == "-" {
+			return wrongCall("only one of them can come from the standard input")
 		}
 		acmeKey, acmeErr := secretFrom(acmeFile, cmd.InOrStdin())
 		appToken, appErr := secretFrom(appFile, cmd.InOrStdin())
-		if err := errors.Join(acmeErr, appErr); err != nil {
+		filesSecret, filesErr := secretFrom(filesFile, cmd.InOrStdin())
+		if err := errors.Join(acmeErr, appErr, filesErr); err != nil {
 			return err
 		}
 		id := acmesync.TenantID(args[0])
-		if err := c.SetCredentials(ctx, id, acmesync.Credentials{AcmeAPIKey: acmeKey, AppToken: appToken}, actor()); err != nil {
+		if err := c.SetCredentials(ctx, id, acmesync.Credentials{
+			AcmeAPIKey: acmeKey, AppToken: appToken, FilesKeyID: filesKeyID, FilesSecret: filesSecret,
+		}, actor()); err != nil {
 			return err
 		}
 		return s.status(ctx, c, id)
 	})
 	cmd.Flags().StringVar(&acmeFile, "acme-key-file", "", "file that holds Acme's API key")
 	cmd.Flags().StringVar(&appFile, "app-token-file", "", "file that holds the app's token")
+	cmd.Flags().StringVar(&filesFile, "files-secret-file", "", "file that holds the secret, or the bearer token, of the bucket that files are picked up from")
+	cmd.Flags().StringVar(&filesKeyID, "files-key-id", "", "id of that secret's key (left out: it is a bearer token)")
 	return cmd
 }
 

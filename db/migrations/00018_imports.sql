@@ -33,6 +33,9 @@ COMMENT ON COLUMN imports.state IS 'waiting → receiving → complete, incomple
 COMMENT ON COLUMN imports.taken IS 'bytes whose rows are in the inbox';
 COMMENT ON COLUMN imports.place IS 'what reading on takes: names of columns, line, digest; nothing of a row';
 
+ALTER TABLE connections ADD COLUMN files_secret bytea, ADD COLUMN files_key_id text NOT NULL DEFAULT '';
+COMMENT ON COLUMN connections.files_secret IS 'what the bucket is read with that files are picked up from, sealed with the key beside it';
+
 ALTER TABLE imports ENABLE ROW LEVEL SECURITY;
 ALTER TABLE imports FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON imports TO acmesync_app USING (tenant = current_setting('acmesync.tenant', true))
