@@ -56,7 +56,7 @@ func (s *stack) export(t *testing.T, in map[string]any) map[acmesync.Stream][]by
 // lay puts a file where a tenant's files are picked up.
 func (s *stack) lay(t *testing.T, id acmesync.TenantID, name string, file []byte) {
 	t.Helper()
-	folder := filepath.Join(s.imports, string(id))
+	folder := filepath.Join(s.importRoot, string(id))
 	require.NoError(t, os.MkdirAll(folder, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, name), file, 0o600))
 }
@@ -161,9 +161,9 @@ func TestFiles(t *testing.T) {
 		secret := filepath.Join(t.TempDir(), "outside")
 		require.NoError(t, os.MkdirAll(secret, 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(secret, "contacts-x.csv"), files[acmesync.Contacts], 0o600))
-		require.NoError(t, os.MkdirAll(filepath.Join(s.imports, "coral-escape"), 0o700))
-		require.NoError(t, os.Symlink(secret, filepath.Join(s.imports, "coral-escape", "link")))
-		require.NoError(t, os.Symlink(filepath.Join(secret, "contacts-x.csv"), filepath.Join(s.imports, "coral-escape", "contacts-x.csv")))
+		require.NoError(t, os.MkdirAll(filepath.Join(s.importRoot, "coral-escape"), 0o700))
+		require.NoError(t, os.Symlink(secret, filepath.Join(s.importRoot, "coral-escape", "link")))
+		require.NoError(t, os.Symlink(filepath.Join(secret, "contacts-x.csv"), filepath.Join(s.importRoot, "coral-escape", "contacts-x.csv")))
 		s.twin(t, "coral-escape")
 		s.activate(t, "coral-escape", s.fromFiles(map[string]any{"folder": "link"}, nil))
 		s.awaitState(t, "coral-escape", 30*time.Second, "held")

@@ -32,7 +32,7 @@ type stack struct {
 	accounts        map[acmesync.TenantID]account
 	workspaces      map[acmesync.TenantID]string
 	exports         string // where the Acme sandbox writes files
-	imports         string // where files are picked up, a folder a tenant
+	importRoot      string // where files are picked up, a folder a tenant
 }
 
 type account struct {
@@ -53,8 +53,8 @@ func newStack(t *testing.T, o options) *stack {
 	s := &stack{db: dbtest.New(t), apiKey: "test-key-0123456789abcdefghijklmn",
 		accounts: map[acmesync.TenantID]account{}, workspaces: map[acmesync.TenantID]string{}}
 	data := t.TempDir()
-	s.exports, s.imports = filepath.Join(data, "exports"), filepath.Join(data, "imports")
-	require.NoError(t, os.Mkdir(s.imports, 0o700))
+	s.exports, s.importRoot = filepath.Join(data, "exports"), filepath.Join(data, "imports")
+	require.NoError(t, os.Mkdir(s.importRoot, 0o700))
 
 	acmePort, appPort, temporalPort := freePort(t), freePort(t), freePort(t)
 	s.acmeURL, s.appURL = local(acmePort), local(appPort)
@@ -65,7 +65,7 @@ func newStack(t *testing.T, o options) *stack {
 
 	s.env = []string{
 		"DATABASE_URL=" + s.db.URL, "ACMESYNC_KEYSET=" + s.db.Keyset, "TEMPORAL_ADDRESS=" + s.temporalAddress,
-		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey, "IMPORT_ROOT=" + s.imports,
+		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey, "IMPORT_ROOT=" + s.importRoot,
 	}
 	waitHTTP(t, s.acmeURL+"/healthz")
 	waitHTTP(t, s.appURL+"/healthz")
