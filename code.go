@@ -47,6 +47,7 @@ const (
 	Unreadable          Code = "unreadable"           // not a record in Acme's contract
 	TooLarge            Code = "too_large"            // over 1 MB
 	InternalDefect      Code = "defect"               // our own fault
+	MassDelete          Code = "mass_delete"          // far more records are absent at once than is believed
 	StreamBlocked       Code = "stream_blocked"       // too much of a slice failed alike
 	AcmeRejected        Code = "acme_rejected"        // Acme refused what people have changed in the app
 	DuplicateInAcme     Code = "duplicate_in_acme"    // an event made in the app doubles an appointment of Acme's

@@ -41,6 +41,7 @@ type AppointmentRules struct {
 	Scope       Scope         `json:"scope,omitzero"`
 	When        WhenRules     `json:"when,omitzero"`
 	Conflict    ConflictRules `json:"conflict,omitzero"`
+	Enrich      []Enrichment  `json:"enrich,omitempty"`  // by third parties, before anything else
 	Mapping     []FieldRule   `json:"mapping,omitempty"` // on top of the built-in mapping, in this order
 	// Tables are for lookups: name → value in Acme → value in the app.
 	Tables map[string]map[string]string `json:"tables,omitempty"`

@@ -77,8 +77,9 @@ type Connection struct {
 
 // Credentials are the secrets of a connection; they live in the vault and in memory only.
 type Credentials struct {
-	AcmeAPIKey string
-	AppToken   string
+	AcmeAPIKey  string
+	AppToken    string
+	LookupToken string // for third parties
 	// FilesKeyID and FilesSecret are for the bucket that files are picked up from; a secret alone is a bearer token.
 	FilesKeyID  string
 	FilesSecret string

@@ -120,8 +120,6 @@ func (c *profileCheck) files(p *Profile) {
 	if p.Files == nil {
 		return
 	}
-	c.columns = true
-	defer func() { c.columns = false }()
 	p.files = map[Resource]*FileLayout{}
 	for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
 		if shape := *p.Files.shape(r); shape != nil {
@@ -170,18 +168,15 @@ func localPath(p string) bool {
 	return true
 }
 
-// compile is a place in a document, or in a file the column of that very name.
-func (c *profileCheck) compile(text string) (path, bool) {
-	if c.columns {
-		return path{{key: text}}, text != "" && len(text) <= 512
-	}
-	return compilePath(text)
+// columnPath is the column of that very name.
+func columnPath(text string) (path, bool) {
+	return path{{key: text}}, text != "" && len(text) <= 512
 }
 
 func (c *profileCheck) layout(at string, r Resource, shape FileShape) *FileLayout {
-	outer := c.columns
-	c.columns = true
-	defer func() { c.columns = outer }()
+	columns, xml := c.columns, c.xml
+	c.columns, c.xml = true, false
+	defer func() { c.columns, c.xml = columns, xml }()
 	l := &FileLayout{Resource: r, Names: shape.Names, latin1: shape.Encoding == "latin1"}
 	if l.Names == "" {
 		l.Names = string(r) + "*.csv"

@@ -18,8 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
-
 // layout is how a resource's files are read under the part files of a profile; empty: as Acme exports them.
 func layout(t testing.TB, r acme.Resource, files string) *acme.FileLayout {
 	t.Helper()
@@ -108,7 +106,7 @@ func TestFilesGolden(t *testing.T) {
 			out, err := json.MarshalIndent(got, "", "  ")
 			require.NoError(t, err)
 			golden := strings.TrimSuffix(path, ".csv") + ".golden.json"
-			if *update {
+			if flag.Lookup("update").Value.String() == "true" { // the package's own tests define it
 				require.NoError(t, os.WriteFile(golden, append(out, '\n'), 0o600))
 			}
 			want, err := os.ReadFile(golden)

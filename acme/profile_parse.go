@@ -46,14 +46,17 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 		return Profile{}, c.problems
 	}
 	p := Profile{streams: map[Resource]*dialect{}}
-	if root, isObject := value.(map[string]any); isObject {
-		for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
-			if root[string(r)] != nil {
-				*p.shape(r) = own(r)
-			}
+	root, _ := value.(map[string]any)
+	c.xml = root["format"] == FormatXML
+	for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
+		switch {
+		case root[string(r)] != nil && c.xml:
+			*p.shape(r) = ownXML(r)
+		case root[string(r)] != nil:
+			*p.shape(r) = own(r)
 		}
-		p.Files = ownFiles(root["files"])
 	}
+	p.Files = ownFiles(root["files"])
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return Profile{}, []ProfileProblem{{Message: "cannot be read: " + printable(err.Error(), 200)}}
 	}
@@ -68,6 +71,7 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 type profileCheck struct {
 	problems []ProfileProblem
 	columns  bool // a path is the name of a column, whatever characters it has
+	xml      bool // what is described is XML
 }
 
 func (c *profileCheck) add(pointer, message, hint string) {

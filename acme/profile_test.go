@@ -70,6 +70,10 @@ func TestFaultsOfAProfile(t *testing.T) {
 		"a bucket with a password":       {`{"files":{"source":{"url":"https://u:p@b.example"}}}`, "/files/source/url", "without a query or a password"},
 		"a region that is none":          {`{"files":{"source":{"url":"https://b.example","region":"eu/1"}}}`, "/files/source/region", "region of the bucket"},
 		"a bucket that is a file":        {`{"files":{"source":{"url":"file:///etc"}}}`, "/files/source/url", "a bucket's address"},
+		"a format nobody knows":          {`{"format":"yaml"}`, "/format", "json, xml"},
+		"an encoding of JSON":            {`{"encoding":"latin1"}`, "/encoding", "xml"},
+		"an encoding that is not read":   {`{"format":"xml","encoding":"utf-16"}`, "/encoding", "latin1"},
+		"messages nobody sends":          {`{"subscriptions":{"format":"xml"}}`, "/subscriptions/format", "soap"},
 		"a parameter with a blank":       {`{"users":{"updated_since":{"param":"a b"}}}`, "/users/updated_since/param", "parameter of the query"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
@@ -89,7 +93,7 @@ func TestFaultsOfAProfile(t *testing.T) {
 }
 
 func FuzzParseProfile(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"users":{"fields":{"name":["a","b"]}}}`, `{"appointments":{"paging":{"style":"link","next":"n"},"batch":null}}`} {
+	for _, seed := range []string{`{}`, `{"users":{"fields":{"name":["a","b"]}}}`, `{"appointments":{"paging":{"style":"link","next":"n"},"batch":null}}`, `{"format":"xml","contacts":{"fields":{"phones":"p[].@n"}}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -23,6 +23,8 @@ type Activities struct {
 	Counts   Counts
 	Budgets  Budgets
 	Reviews  Reviews
+	Audits   Audits
+	Lookups  Lookups
 	Cleanups Cleanups
 	Fleet    Fleet
 	TwoWay   TwoWay
@@ -125,6 +127,22 @@ type Reviews interface {
 	SettleReview(ctx context.Context, t acmesync.TenantID, fingerprint string) (acmesync.Review, error)
 	EndedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
 	UnnoticedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
+}
+
+// Audits are walks over both sides that prove them equal, or heal what differs.
+type Audits interface {
+	OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit, ok bool, err error)
+	CompareLists(ctx context.Context, f acmesync.Fence, audit string) error
+	EndAsking(ctx context.Context, f acmesync.Fence, audit string) error
+	CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error
+	CellsAt(ctx context.Context, f acmesync.Fence, cells []acmesync.Cell) ([]acmesync.Cell, error)
+	EndAudit(ctx context.Context, f acmesync.Fence, audit string) error
+}
+
+// Lookups are what third parties have answered.
+type Lookups interface {
+	Lookups(ctx context.Context, f acmesync.Fence, name string, keys []string, expires time.Duration) (map[string]acmesync.Lookup, error)
+	CommitLookups(ctx context.Context, f acmesync.Fence, name string, answers map[string]acmesync.Lookup) error
 }
 
 // Cleanups are effects outside that a tenant's end has left to be undone, and its subscription while it lives.

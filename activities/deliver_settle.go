@@ -16,6 +16,7 @@ func (r *round) settle(ctx context.Context) error {
 	for _, c := range r.candidates {
 		r.settleOne(c)
 	}
+	r.settleWaiting()
 	for i := range r.ends {
 		if len(r.ends[i].Rest) > r.putOff[i] {
 			r.ends[i].RetryAfter = retryRest
@@ -58,6 +59,7 @@ func (r *round) settleOne(c *candidate) {
 	if c.ends == duplicate || c.ends == superseded {
 		return
 	}
+	r.noteDifference(c)
 	r.commit.Entries = append(r.commit.Entries, c.result)
 	r.noteKey(c)
 	if c.fault != nil {

@@ -28,6 +28,7 @@ type victim struct {
 	cleanup        acmesync.Cleanup
 	imported       acmesync.Import
 	version        int64 // of its configuration
+	audit          string
 }
 
 // intrusion calls one method for the victim and answers what it has read: nothing at all is a zero or empty value.
@@ -63,6 +64,45 @@ var intrusions = map[string]intrusion{
 	"Alive":    func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.Alive(ctx, v.deliver)) },
 	"Apply": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Apply(ctx, v.id, acmesync.Command{ID: "intruder", Name: acmesync.Deactivate, Actor: "intruder", RemoveEvents: true})
+	},
+	"Lookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Lookups(ctx, v.deliver, "canary", []string{"canary@example.test"}, time.Hour)
+	},
+	"CommitLookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"intruder": {Found: true, Body: []byte(`"intruder"`)}}))
+	},
+	"Audits": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audits(ctx, v.id, 10) },
+	"AuditOf": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.AuditOf(ctx, v.id, "canary-command")
+	},
+	"CancelAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CancelAudit(ctx, v.id, v.audit, "intruder"))
+	},
+	"CellsAt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		n, err := d.CellsAt(ctx, v.deliver, []acmesync.Cell{{UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", N: 99}})
+		return 1 - len(n), err // whoever sees the victim's cell knows that it is due
+	},
+	"CommitAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitAudit(ctx, v.deliver, acmesync.AuditComparing, acmesync.Audited{
+			Audit: v.audit, Seen: []string{"intruder"}, Cursor: "intruder", Hints: []acmesync.Key{{Stream: acmesync.Appointments, AcmeID: "intruder"}},
+		}))
+	},
+	"CompareLists": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CompareLists(ctx, v.deliver, v.audit))
+	},
+	"Differences": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Differences(ctx, v.id, v.audit, acmesync.Difference{}, 10)
+	},
+	"EndAsking": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.EndAsking(ctx, v.deliver, v.audit))
+	},
+	"EndAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.EndAudit(ctx, v.deliver, v.audit))
+	},
+	"OneAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.OneAudit(ctx, v.id, v.audit) },
+	"OpenAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		a, _, err := d.OpenAudit(ctx, v.deliver)
+		return a, err
 	},
 	"Audit":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audit(ctx, v.id, 10) },
 	"Backlog": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Backlog(ctx, v.id) },
@@ -402,6 +442,12 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
 	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)
+	require.NoError(t, d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"canary@example.test": {Found: true, Body: []byte(`"canary"`)}}))
+	v.audit = "11111111-1111-1111-1111-111111111111"
+	exec(t, d, `INSERT INTO audits (tenant, audit, connection, generation, actor, command_id) VALUES ($1, $2, 'main', 1, 'canary', 'canary-command')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO audit_differences (tenant, audit, side, stream, id, kind) VALUES ($1, $2, 'app', 'appointments', 'canary-in-step', 'missing')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO audit_seen (tenant, audit, id) VALUES ($1, $2, 'canary-event')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO absences (tenant, connection, stream, acme_id) VALUES ($1, 'main', 'appointments', 'canary-in-step')`, v.id)
 	for table, rows := range dump(t, d, v.id) {
 		require.NotEmpty(t, rows, "%s has no row of the tenant: what reads it is not tried", table)
 	}
@@ -415,6 +461,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		exec(t, d, `UPDATE positions SET backfilled_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE cells SET sent = changed WHERE tenant = $1`, v.id)
+	case "EndAsking":
+		exec(t, d, `UPDATE audits SET state = 'asking' WHERE tenant = $1`, v.id)
 	case "EndedReviews":
 		exec(t, d, `UPDATE parked SET closed_at = now() WHERE tenant = $1`, v.id)
 	case "ClaimPages":

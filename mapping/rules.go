@@ -49,6 +49,7 @@ func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
 	}
 	k := check{zones: r.zones}
 	k.scope(c.Appointments.Scope)
+	k.enrich(c.Appointments)
 	k.people(c.People)
 	k.poll(c.Poll)
 	k.profile(c.Profile, c.Appointments.Direction)

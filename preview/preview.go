@@ -41,6 +41,7 @@ type App interface {
 type Memory interface {
 	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
 	Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error)
+	Lookups(ctx context.Context, f acmesync.Fence, name string, keys []string, expires time.Duration) (map[string]acmesync.Lookup, error)
 	Now(ctx context.Context) (time.Time, error)
 }
 

@@ -103,6 +103,11 @@ func (p *Preview) look(ctx context.Context, t *tally, stream acmesync.Stream, it
 	if err != nil {
 		return err
 	}
+	if stream == acmesync.Appointments {
+		if err := p.enrich(ctx, items, contacts); err != nil {
+			return err
+		}
+	}
 	for _, item := range items {
 		entry, known := entries[item.ID]
 		t.add(p.judge(stream, item, contacts, entry, known))

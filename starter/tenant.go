@@ -25,6 +25,7 @@ func (s *session) tenant() *cobra.Command {
 		s.tenantCommand("resume", "Resume the sync", acmesync.Resume),
 		s.tenantCommand("sync", "Poll now, and try what is held again", acmesync.SyncNow),
 		s.tenantCommand("backfill", "Read every stream from its beginning again; what is unchanged is not written again", acmesync.Rewalk),
+		s.tenantAudit(),
 		s.tenantCommand("deactivate", "End the sync and the subscription", acmesync.Deactivate),
 	)
 	return root
@@ -100,26 +101,28 @@ func (s *session) tenantCreate() *cobra.Command {
 
 // tenantCredentials takes secrets from files or the standard input: a command line is seen by everybody on the machine.
 func (s *session) tenantCredentials() *cobra.Command {
-	var acmeFile, appFile, filesFile, filesKeyID string
+	var acmeFile, appFile, lookupFile, filesFile, filesKeyID string
 	cmd := &cobra.Command{
 		Use: "credentials TENANT", Short: "Store credentials, from files or (as -) from the standard input", Args: takes("TENANT"),
 	}
 	cmd.RunE = s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
-		if acmeFile == "" && appFile == "" && filesFile == "" {
-			return wrongCall("name a file by --acme-key-file, --app-token-file, --files-secret-file or several of them")
+		files := []string{acmeFile, appFile, lookupFile, filesFile}
+		if strings.Join(files, "") == "" {
+			return wrongCall("name a file by --acme-key-file, --app-token-file, --lookup-token-file or --files-secret-file")
 		}
-		if acmeFile == "-" && (appFile == "-" || filesFile == "-") || appFile == "-" && filesFile == "-" {
+		if strings.Count(strings.Join(files, "\n")+"\n", "-\n") > 1 {
 			return wrongCall("only one of them can come from the standard input")
 		}
 		acmeKey, acmeErr := secretFrom(acmeFile, cmd.InOrStdin())
 		appToken, appErr := secretFrom(appFile, cmd.InOrStdin())
+		lookupToken, lookupErr := secretFrom(lookupFile, cmd.InOrStdin())
 		filesSecret, filesErr := secretFrom(filesFile, cmd.InOrStdin())
-		if err := errors.Join(acmeErr, appErr, filesErr); err != nil {
+		if err := errors.Join(acmeErr, appErr, lookupErr, filesErr); err != nil {
 			return err
 		}
 		id := acmesync.TenantID(args[0])
 		if err := c.SetCredentials(ctx, id, acmesync.Credentials{
-			AcmeAPIKey: acmeKey, AppToken: appToken, FilesKeyID: filesKeyID, FilesSecret: filesSecret,
+			AcmeAPIKey: acmeKey, AppToken: appToken, LookupToken: lookupToken, FilesKeyID: filesKeyID, FilesSecret: filesSecret,
 		}, actor()); err != nil {
 			return err
 		}
@@ -127,6 +130,7 @@ func (s *session) tenantCredentials() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&acmeFile, "acme-key-file", "", "file that holds Acme's API key")
 	cmd.Flags().StringVar(&appFile, "app-token-file", "", "file that holds the app's token")
+	cmd.Flags().StringVar(&lookupFile, "lookup-token-file", "", "file that holds the token for third parties")
 	cmd.Flags().StringVar(&filesFile, "files-secret-file", "", "file that holds the secret, or the bearer token, of the bucket that files are picked up from")
 	cmd.Flags().StringVar(&filesKeyID, "files-key-id", "", "id of that secret's key (left out: it is a bearer token)")
 	return cmd

@@ -45,6 +45,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("lists", s.lists)
 	t.Run("cursors", s.cursors)
 	t.Run("gets", s.gets)
+	t.Run("XML", s.xml)
 	t.Run("appointments", s.appointments)
 	t.Run("integrations' appointments", s.integrations)
 	t.Run("touchpoints", s.touchpoints)
@@ -52,6 +53,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("exports", s.exports)
 	t.Run("subscriptions", s.subscriptions)
 	t.Run("deliveries", s.deliveries)
+	t.Run("outbound messages", s.outbound)
 	t.Run("refusals", s.refusals)
 	t.Run("time", s.time)
 }

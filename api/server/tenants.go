@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"acmesync"
+	"acmesync/acme"
 	"acmesync/api/server/problem"
 	"acmesync/control"
 
@@ -22,7 +23,15 @@ type tenantAnswer struct {
 
 func (s *Server) answerTenant(c *gin.Context, status int, v control.View) {
 	c.Header("ETag", etag(v.Version))
-	c.JSON(status, tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint})
+	c.JSON(status, s.shown(v))
+}
+
+func (s *Server) shown(v control.View) tenantAnswer {
+	way := "acme"
+	if profile, problems := acme.ParseProfile(v.Config.Profile); len(problems) == 0 && profile.PushesSOAP() {
+		way = "soap"
+	}
+	return tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/" + way + "/" + v.HookEndpoint}
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
@@ -163,11 +172,16 @@ func (s *Server) setCredentials(c *gin.Context) error {
 			KeyID  string `json:"key_id"`
 			Secret string `json:"secret"`
 		} `json:"files"`
+		Lookup struct {
+			Token string `json:"token"`
+		} `json:"lookup"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, FilesKeyID: in.Files.KeyID, FilesSecret: in.Files.Secret}
+	secrets := acmesync.Credentials{
+		AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, LookupToken: in.Lookup.Token, FilesKeyID: in.Files.KeyID, FilesSecret: in.Files.Secret,
+	}
 	if err := s.Control.SetCredentials(c.Request.Context(), id, secrets, c.GetString(keyActor)); err != nil {
 		return err
 	}

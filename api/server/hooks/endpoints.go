@@ -22,6 +22,7 @@ type directory interface {
 	HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
 	AppHookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
+	Connection(ctx context.Context, tenant acmesync.TenantID) (acmesync.Connection, error)
 }
 
 const (
@@ -38,6 +39,7 @@ type endpoint struct {
 	state    acmesync.TenantState
 	secrets  []string // Acme's
 	profile  *acme.Profile
+	account  string   // Acme's, where outbound messages name it; empty: not known yet
 	app      []string // the app's
 	readAt   time.Time
 	underWay *atomic.Int64 // deliveries, kept from one reading to the next
@@ -128,6 +130,13 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 		}
 		if fresh.app, err = e.directory.AppHookSecrets(ctx, who.Tenant); err != nil {
 			return nil, err
+		}
+		if fresh.profile.PushesSOAP() {
+			connection, err := e.directory.Connection(ctx, who.Tenant)
+			if err != nil {
+				return nil, err
+			}
+			fresh.account = connection.AccountID
 		}
 	}
 	e.mu.Lock()

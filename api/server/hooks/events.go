@@ -24,16 +24,21 @@ func eventsOf(profile *acme.Profile, body []byte) (events []db.HookEvent, reason
 			continue
 		}
 		readable = true
-		one := db.HookEvent{AcmeID: e.ObjectID, Version: e.Version, Body: raw[i]}
-		if one.Stream = streamOf(e.Type); one.Stream == "" {
-			one.Outcome = acmesync.EndedUnknown
-		}
-		events = append(events, one)
+		events = append(events, hintOf(e, raw[i]))
 	}
 	if !readable {
 		return events, "unreadable_events"
 	}
 	return events, ""
+}
+
+// hintOf is what an event leaves: a reason to look at its record, where the product syncs such records.
+func hintOf(e acme.Event, raw []byte) db.HookEvent {
+	one := db.HookEvent{Stream: streamOf(e.Type), AcmeID: e.ObjectID, Version: e.Version, Body: raw}
+	if one.Stream == "" {
+		one.Outcome = acmesync.EndedUnknown
+	}
+	return one
 }
 
 // changesOf makes hints of the app's proven body. A change of an integration's own is no reason to look: whoever made it knows.

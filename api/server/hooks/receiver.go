@@ -102,7 +102,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 	e, err := r.endpoints.find(ctx, name, anyAge)
 	if err != nil && !errors.Is(err, acmesync.ErrNotFound) {
 		r.log.Error("endpoint not looked up", zap.Error(err))
-		return answer{}, r.refuse(ctx, refusal{problem.Unavailable, "no_lookup", comeAgainLater})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Unavailable, reason: "no_lookup", wait: comeAgainLater})
 	}
 	known := err == nil
 	if known && e.state == acmesync.Deactivated {
@@ -111,10 +111,10 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 	if known {
 		defer e.underWay.Add(-1)
 		if e.underWay.Add(1) > maxPerEndpoint {
-			return answer{}, r.refuse(ctx, refusal{problem.TooManyRequests, "too_many", comeAgain})
+			return answer{}, r.refuse(ctx, refusal{code: problem.TooManyRequests, reason: "too_many", wait: comeAgain})
 		}
 	}
-	body, give, refused := r.read(w, req)
+	body, give, refused := r.read(w, req, maxBodyBytes)
 	defer give()
 	switch {
 	case !known:
@@ -143,23 +143,23 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 const nobodysSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // read takes the body whole, within what all bodies under way may take together. Give back what it took when done.
-func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, give func(), refused refusal) {
+func (r *Receiver) read(w http.ResponseWriter, req *http.Request, most int64) (body []byte, give func(), refused refusal) {
 	size := req.ContentLength
-	if size > maxBodyBytes {
+	if size > most {
 		return nil, func() {}, refusal{code: problem.PayloadTooLarge, reason: "too_large"}
 	}
 	if size < 0 {
-		size = maxBodyBytes
+		size = most
 	}
 	give = func() { r.bytes.Add(-size) }
 	if r.bytes.Add(size) > maxBytesAtOnce {
-		return nil, give, refusal{problem.Overloaded, "overloaded", comeAgain}
+		return nil, give, refusal{code: problem.Overloaded, reason: "overloaded", wait: comeAgain}
 	}
 	var whole bytes.Buffer
 	if req.ContentLength > 0 {
 		whole.Grow(int(req.ContentLength) + bytes.MinRead)
 	}
-	_, err := whole.ReadFrom(http.MaxBytesReader(w, req.Body, maxBodyBytes))
+	_, err := whole.ReadFrom(http.MaxBytesReader(w, req.Body, most))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -207,10 +207,10 @@ func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id strin
 	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
 	switch {
 	case errors.Is(err, errFull):
-		return answer{}, r.refuse(ctx, refusal{problem.Overloaded, "overloaded", comeAgain})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Overloaded, reason: "overloaded", wait: comeAgain})
 	case err != nil:
 		r.log.Error("webhook not stored", zap.String("tenant_id", string(e.tenant)), zap.Error(err))
-		return answer{}, r.refuse(ctx, refusal{problem.Unavailable, "not_stored", comeAgainLater})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Unavailable, reason: "not_stored", wait: comeAgainLater})
 	case status == db.HookGone:
 		r.endpoints.forget(name)
 		return answer{}, r.refuse(ctx, refusal{code: problem.EndpointGone, reason: "deactivated"})
@@ -230,15 +230,19 @@ func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id strin
 type refusal struct {
 	code, reason string
 	wait         time.Duration
+	detail       string // for whoever set the sender up; empty: the code says enough
 }
 
 // refuse counts and logs a refusal. The endpoint is not logged: who knows it can call it.
 func (r *Receiver) refuse(ctx context.Context, why refusal) error {
 	r.figures.refused(ctx, why.reason)
 	r.log.Info("webhook refused", zap.String("reason", why.reason))
-	p := problem.New(why.code, "").RetryAfter(why.wait)
-	if why.code == problem.InvalidSignature {
+	p := problem.New(why.code, why.detail).RetryAfter(why.wait)
+	switch why.code {
+	case problem.InvalidSignature:
 		p = p.Authenticate("Standard-Webhooks")
+	case problem.WrongAccount:
+		p = p.Authenticate("Address")
 	}
 	return p
 }

@@ -18,6 +18,7 @@ const (
 	NotFound             = "not_found"
 	Unauthorized         = "unauthorized"
 	InvalidSignature     = "invalid_signature"
+	WrongAccount         = "wrong_account"
 	InvalidRequest       = "invalid_request"
 	InvalidValue         = "invalid_value"
 	InvalidCursor        = "invalid_cursor"
@@ -40,10 +41,12 @@ func Codes() []Code {
 		{InvalidCursor, http.StatusBadRequest, "The cursor cannot be used", "Start again without one; keep the filters from page to page."},
 		{Unauthorized, http.StatusUnauthorized, "A valid API key is needed", "Send Authorization: Bearer KEY."},
 		{InvalidSignature, http.StatusUnauthorized, "The delivery is not signed as it should be", "Sign by Standard Webhooks with the endpoint's secret, within five minutes."},
+		{WrongAccount, http.StatusUnauthorized, "The message is of another account than the one behind this address", "Send outbound messages to the address that was made for their own account."},
 		{NotFound, http.StatusNotFound, "There is nothing here", "Look at the address."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed here", "Use one that Allow names."},
 		{"tenant_exists", http.StatusConflict, "There is a tenant of that id", "Choose another id, or go on with that tenant."},
 		{"wrong_state", http.StatusConflict, "The tenant's state does not allow it", "Read the tenant: its state says what it is doing."},
+		{"audit_running", http.StatusConflict, "An audit is under way", "Wait for its end, or cancel it."},
 		{"nothing_open", http.StatusConflict, "The review has no such open record", "Read the review again."},
 		{"wrong_offset", http.StatusConflict, "The import goes on at another offset", "Go on from where Upload-Offset says."},
 		{"import_ended", http.StatusConflict, "The import takes no more bytes", "Read it: its state says what became of it. Begin another one."},

@@ -63,8 +63,7 @@ func (s *Server) batchGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.data(c, raws, `,"missing":`+string(tail)+"}\n")
-	return nil
+	return s.data(c, raws, `,"missing":`+string(tail)+"}\n")
 }
 
 func (s *Server) create(c *call) error {
