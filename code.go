@@ -70,4 +70,5 @@ const (
 	EndedOneWay      Code = "one_way"        // a change in the app of a tenant whose records come from Acme alone
 	EndedGone        Code = "gone"           // Acme has no such record
 	EndedStreamOff   Code = "stream_off"     // the tenant has switched its stream off
+	EndedFilesOnly   Code = "files_only"     // the account has no API to ask: the next file brings it
 )

@@ -59,3 +59,12 @@ type Backlog struct {
 	Bytes   int64 `db:"bytes"`
 	Records int64 `db:"records"`
 }
+
+// The bound on what waits for the deliver lane. Reading pages and taking files stop at it; half of it lets them go on.
+const (
+	MaxBacklogBytes   = 64 << 20
+	MaxBacklogRecords = 50_000
+)
+
+// Full tells whether the bound is passed.
+func (b Backlog) Full() bool { return b.Bytes > MaxBacklogBytes || b.Records > MaxBacklogRecords }

@@ -80,4 +80,7 @@ type Credentials struct {
 	AcmeAPIKey  string
 	AppToken    string
 	LookupToken string // for third parties
+	// FilesKeyID and FilesSecret are for the bucket that files are picked up from; a secret alone is a bearer token.
+	FilesKeyID  string
+	FilesSecret string
 }

@@ -57,6 +57,9 @@ const (
 	CodeForeignCursor = "foreign_cursor" // the cursor was made under another profile
 	CodeNoKeys        = "no_keys"        // records without an id or a time of change where the profile says that they lie
 	CodeNoAccount     = "no_account"     // no account id where the profile says that it lies
+	CodeNoImportRoot  = "no_import_root" // files are picked up from folders, and no folder is set aside for that
+	CodeNoFolder      = "no_folder"      // the folder that files are picked up from cannot be read
+	CodeNoBucket      = "no_bucket"      // no bucket where the profile says, or it may not be read
 	CodeNotXML        = "not_xml"        // a web page, or anything else that is not XML
 	CodeDoctype       = "dtd_forbidden"  // the document has a DOCTYPE
 	CodeInstruction   = "instruction"    // the document has a processing instruction

@@ -24,10 +24,12 @@ type Profile struct {
 	Users         *Shape             `json:"users,omitempty"`
 	Subscriptions *SubscriptionShape `json:"subscriptions,omitempty"`
 	Webhooks      *WebhookShape      `json:"webhooks,omitempty"`
+	Files         *FilesShape        `json:"files,omitempty"`
 
 	streams map[Resource]*dialect // only what is not Acme's own
 	account *record
 	hooks   *hookDialect
+	files   map[Resource]*FileLayout
 }
 
 // Auth is where the API key goes. A key in the query is refused: addresses end up in logs.

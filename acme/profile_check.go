@@ -30,6 +30,7 @@ func (c *profileCheck) profile(p *Profile) {
 		p.streams[r].latin1 = p.Encoding != ""
 	}
 	c.hooks(p)
+	c.files(p)
 }
 
 func (c *profileCheck) format(p *Profile) {
@@ -303,6 +304,9 @@ func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 
 // fieldPath compiles where a value lies within a record.
 func (c *profileCheck) fieldPath(text string) (path, bool) {
+	if c.columns {
+		return columnPath(text)
+	}
 	p, ok := compilePath(text)
 	for i := range p {
 		p[i].lone = c.xml

@@ -73,6 +73,12 @@ func (e *Error) Advice() string {
 		return "the next page of " + what + " lies outside of Acme's base URL, where the API key is not sent: check the base URL"
 	case CodeNoKeys:
 		return "the first of " + what + " has no usable id or updated_at where the profile says: check \"fields\""
+	case CodeNoImportRoot:
+		return "files are to be picked up from a folder, and none is set aside for that here: set IMPORT_ROOT for the worker"
+	case CodeNoFolder:
+		return "the folder that files are picked up from is not there, leads elsewhere or may not be read: check \"files\" in the profile, and the folder below IMPORT_ROOT that bears the tenant's id"
+	case CodeNoBucket:
+		return "files are not listed where the profile says, or may not be read: check \"files\" in the profile, and that the bucket may be listed and read"
 	case CodeNoAccount:
 		return "the account is not where the profile says: check \"account\""
 	}

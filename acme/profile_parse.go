@@ -56,6 +56,7 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 			*p.shape(r) = own(r)
 		}
 	}
+	p.Files = ownFiles(root["files"])
 	if err := json.Unmarshal(raw, &p); err != nil {
 		return Profile{}, []ProfileProblem{{Message: "cannot be read: " + printable(err.Error(), 200)}}
 	}
@@ -69,6 +70,7 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 // profileCheck gathers what is wrong.
 type profileCheck struct {
 	problems []ProfileProblem
+	columns  bool // a path is the name of a column, whatever characters it has
 	xml      bool // what is described is XML
 }
 

@@ -37,8 +37,11 @@ func (s *source) parse(v any, tree any) (time.Time, bool) {
 	}
 	if s.spec.Time == "local" {
 		wall, ok := parseWall(word)
+		if !ok {
+			return parseInstant([]byte(word)) // with its offset a time needs no zone
+		}
 		zone, known := s.zoneOf(tree)
-		if !ok || !known {
+		if !known {
 			return time.Time{}, false
 		}
 		return inZone(wall, zone), true

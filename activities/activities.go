@@ -29,13 +29,16 @@ type Activities struct {
 	Fleet    Fleet
 	TwoWay   TwoWay
 	Drift    Drift // nil: nobody looks for it
+	Files    Files
 	Doorbell Doorbell
 	Alerts   Alerts
 
-	HTTP      *http.Client
-	PublicURL string // where Acme reaches our hooks; empty: no webhooks, polls only
-	Gate      *Gate
-	Looker    *Looker
+	HTTP *http.Client
+	// ImportRoot holds a folder per tenant that files may be picked up from; empty: from no folder.
+	ImportRoot string
+	PublicURL  string // where Acme reaches our hooks; empty: no webhooks, polls only
+	Gate       *Gate
+	Looker     *Looker
 
 	DriftEvery time.Duration // how often a tenant's stream is looked at; 0: a minute
 
@@ -169,6 +172,13 @@ type TwoWay interface {
 	AppSubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
 	CommitAppSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
 	LeaveApp(ctx context.Context, f acmesync.Fence) error
+}
+
+// Files remembers how far files were read.
+type Files interface {
+	WatchFiles(ctx context.Context, f acmesync.Fence, watch bool) error
+	LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync.ImportSource, found []acmesync.FoundFile) ([]acmesync.Import, error)
+	CommitChunk(ctx context.Context, f acmesync.Fence, c acmesync.ImportChunk) (acmesync.Import, error)
 }
 
 // Fleet sees all tenants, without bodies.

@@ -115,7 +115,7 @@ func auditing(p acmesync.Position) bool { return p.Audit != "" && !p.Backfilled 
 // ever tell of those.
 func (l *fetchLane) auditAfterAbsence(ctx context.Context, p acmesync.Position) error {
 	const remembered = (acmesync.DeletesKeptForDays - 1) * 24 * time.Hour
-	if !p.Backfilled || p.Audit != "" || p.Stream == acmesync.AppEvents || p.Stream == acmesync.Contacts || p.PolledAgo < remembered.Seconds() {
+	if !p.Backfilled || p.Audit != "" || p.Stream == acmesync.AppEvents || p.Stream == acmesync.FilesStream || p.Stream == acmesync.Contacts || p.PolledAgo < remembered.Seconds() {
 		return nil
 	}
 	_, err := l.Tenants.Apply(ctx, l.fence.Tenant, acmesync.Command{

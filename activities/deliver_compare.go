@@ -54,12 +54,13 @@ func (r *round) compare(ctx context.Context) error {
 }
 
 // stale: an older version than the ledger's is no news. A tombstone made because Acme did not find the record any more is
-// undone by a read by id, not by a page that may have been read before.
+// undone by a read by id, not by a page that may have been read before, nor by a file that may have been written before.
 func stale(c *candidate) bool {
 	if c.item.Version != c.entry.Version {
 		return c.item.Version < c.entry.Version
 	}
-	return c.entry.State == acmesync.Deleted && !c.item.Deleted && (c.way == acmesync.ByPoll || c.way == acmesync.ByAudit)
+	return c.entry.State == acmesync.Deleted && !c.item.Deleted &&
+		(c.way == acmesync.ByPoll || c.way == acmesync.ByAudit || c.way == acmesync.ByFile)
 }
 
 // hash covers all a write depends on: the record as it arrived, its people, the rules.

@@ -3,6 +3,7 @@ package activities
 import (
 	"cmp"
 	"context"
+	"fmt"
 
 	"acmesync"
 	"acmesync/acme"
@@ -246,10 +247,16 @@ func (r *round) count(page int, o outcome) {
 func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
 	trouble := cmp.Or(item.Trouble(), "This item has no usable id, version or time of change.")
-	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
+	one := acmesync.ParkedRecord{
 		Key:   acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Content())},
 		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id", Message: trouble + " Have it repaired in Acme, then discard it here."},
 		Body:  item.Raw,
-	})
+	}
+	if line, problem, text, ok := acme.BadRow(item.Raw); ok && p.Way == acmesync.ByFile {
+		// The same row of the next file is the same one, whatever line it stands in there.
+		one.Key.AcmeID = acmesync.RawPrefix + hashOf([]byte(text))
+		one.Fault.Field, one.Fault.Message = "row", fmt.Sprintf("Line %d of a file cannot be taken: %s. Send it again in another file, then discard it here.", line, problem)
+	}
+	r.commit.Parked = append(r.commit.Parked, one)
 	r.count(page, parked)
 }

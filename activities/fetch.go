@@ -37,6 +37,7 @@ type fetchLane struct {
 	noneDue     time.Time // when it was last seen that no stream is due
 	noBudget    time.Time // until then no page of a backfill can be paid for
 	walks       map[acmesync.Stream]*acme.Walk
+	watching    bool // files are looked for
 }
 
 const (
@@ -47,8 +48,8 @@ const (
 
 // The bound on what waits for delivery; pages stop at it, hints do not. Half of it lets them go on.
 const (
-	maxBacklogBytes   = 64 << 20
-	maxBacklogRecords = 50_000
+	maxBacklogBytes   = acmesync.MaxBacklogBytes
+	maxBacklogRecords = acmesync.MaxBacklogRecords
 )
 
 // lookWhenFull is how long reading rests while the inbox is full; a ring for hints comes through.
@@ -115,7 +116,12 @@ func (l *fetchLane) prepare(ctx context.Context) error {
 }
 
 func (l *fetchLane) prepareNow(ctx context.Context) error {
-	if err := l.subscribe(ctx); err != nil {
+	if !l.acme.Profile.FilesOnly() {
+		if err := l.subscribe(ctx); err != nil {
+			return err
+		}
+	}
+	if err := l.watchFiles(ctx); err != nil {
 		return err
 	}
 	if err := l.listen(ctx); err != nil {
@@ -126,6 +132,9 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 		return err
 	}
 	l.more = taken == revisitsAtOnce
+	if l.acme.Profile.FilesOnly() {
+		return nil // users come by a file
+	}
 	stale, _, err := l.People.StaffStale(ctx, l.fence, acmesync.UserPerson)
 	if err != nil || !stale {
 		return err
@@ -210,8 +219,12 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 		return false, err
 	}
 	l.polled[p.Stream] = true
-	if p.Stream == acmesync.AppEvents {
+	switch p.Stream {
+	case acmesync.AppEvents:
 		return true, l.appChanges(ctx, p)
+	case acmesync.FilesStream:
+		return true, l.judgeIf(ctx, p.Stream, l.pickUp(ctx, p))
+	default:
 	}
 	return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
 }

@@ -31,7 +31,7 @@ func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, hel
 		if wait == 0 {
 			return p, true, nil
 		}
-		if l.rules.Off(p.Stream) {
+		if l.unread(p.Stream) {
 			p = acmesync.Position{Stream: p.Stream, Backfilled: true} // once it is on again it is read from its beginning
 		}
 		p.PollAfter = wait
@@ -52,7 +52,7 @@ func (l *fetchLane) soon(p acmesync.Position) bool {
 
 // restsFor is for how long a stream is not to be read: it is switched off, or the tenant wants Acme left alone for now.
 func (l *fetchLane) restsFor(p acmesync.Position) time.Duration {
-	if l.rules.Off(p.Stream) {
+	if l.unread(p.Stream) {
 		return lookAtOff
 	}
 	if until := l.rules.QuietUntil(p.Now); !until.IsZero() && p.Stream != acmesync.AppEvents {
@@ -61,13 +61,22 @@ func (l *fetchLane) restsFor(p acmesync.Position) time.Duration {
 	return 0
 }
 
-// endOff ends hints of streams that are switched off, and answers the others.
+// unread tells that a stream is not read from Acme's API at all: it is switched off, or there is none.
+func (l *fetchLane) unread(s acmesync.Stream) bool {
+	return l.rules.Off(s) || l.acme.Profile.FilesOnly() && s != acmesync.FilesStream && s != acmesync.AppEvents
+}
+
+// endOff ends hints of streams that are switched off or come by files alone, and answers the others.
 func (l *fetchLane) endOff(ctx context.Context, hints []acmesync.Hint) ([]acmesync.Hint, error) {
 	var ended []acmesync.EndedHint
 	rest := slices.DeleteFunc(hints, func(h acmesync.Hint) bool {
-		off := l.rules.Off(h.Key.Stream)
+		off := l.unread(h.Key.Stream)
 		if off {
-			ended = append(ended, acmesync.EndedHint{Envelope: h.Envelope, Column: acmesync.CountDone, Outcome: acmesync.EndedStreamOff})
+			outcome := acmesync.EndedStreamOff
+			if !l.rules.Off(h.Key.Stream) {
+				outcome = acmesync.EndedFilesOnly
+			}
+			ended = append(ended, acmesync.EndedHint{Envelope: h.Envelope, Column: acmesync.CountDone, Outcome: outcome})
 		}
 		return off
 	})

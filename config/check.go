@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +91,17 @@ func publicURL(e environment, private bool, f *Faults) string {
 	text := webURL(name, e.PublicURL, f)
 	if len(*f) == before && !private && !strings.HasPrefix(text, "https://") {
 		f.add(name, "is not https", "put TLS before the api; only with ACMESYNC_ALLOW_PRIVATE_HOSTS=1 may it be http")
+	}
+	return text
+}
+
+// folder is an absolute path of a folder that is there, or none.
+func folder(name, text string, f *Faults) string {
+	if text == "" {
+		return ""
+	}
+	if info, err := os.Stat(text); !filepath.IsAbs(text) || err != nil || !info.IsDir() {
+		f.add(name, "must be the absolute path of a folder that is there", "make it, or leave the variable out: no files are picked up from folders then")
 	}
 	return text
 }

@@ -43,6 +43,7 @@ type Worker struct {
 	PublicURL   string   // without a slash at its end; webhooks go to PublicURL + /hooks/acme/{endpoint}
 	AlertURLs   []Secret // shoutrrr's; they hold tokens
 	DriftEvery  time.Duration
+	ImportRoot  string // holds a folder per tenant that files may be picked up from; empty: from no folder
 }
 
 // Starter is what the starter's commands on tenants and reviews need.
@@ -86,6 +87,7 @@ func LoadWorker(ctx context.Context, env envconfig.Lookuper) (Worker, error) {
 		MetricsAddr: address("METRICS_ADDR", cmp.Or(e.MetricsAddr, "127.0.0.1:9091"), &f),
 		AlertURLs:   alertURLs(e.AlertURLs, &f),
 		DriftEvery:  seconds("ACMESYNC_DRIFT_SECONDS", e.DriftSeconds, 1, 86_400, &f),
+		ImportRoot:  folder("IMPORT_ROOT", e.ImportRoot, &f),
 	}
 	c.PublicURL = publicURL(e, c.AllowPrivateHosts, &f)
 	return c, f.err()

@@ -60,6 +60,23 @@ func TestDriftSeconds(t *testing.T) {
 	}
 }
 
+func TestFolderOfImports(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	worker, err := config.LoadWorker(t.Context(), environment(map[string]string{"IMPORT_ROOT": folder}))
+	require.NoError(t, err)
+	require.Equal(t, folder, worker.ImportRoot)
+	for name, value := range map[string]string{"a relative path": "imports", "a folder that is not there": folder + "/none"} {
+		t.Run(name+" is refused", func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadWorker(t.Context(), environment(map[string]string{"IMPORT_ROOT": value}))
+			var faults config.Faults
+			require.ErrorAs(t, err, &faults)
+			require.Equal(t, "IMPORT_ROOT", faults[0].Variable)
+		})
+	}
+}
+
 func TestPrivateHostsNeedNoPublicURL(t *testing.T) {
 	t.Parallel()
 	api, err := config.LoadAPI(t.Context(), environment(map[string]string{

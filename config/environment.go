@@ -25,6 +25,7 @@ type environment struct {
 	AlertURLs         string `env:"ALERT_URLS"`
 	AcmeAPIKey        string `env:"ACME_API_KEY"`
 	DriftSeconds      string `env:"ACMESYNC_DRIFT_SECONDS, default=60"`
+	ImportRoot        string `env:"IMPORT_ROOT"`
 }
 
 func read(ctx context.Context, env envconfig.Lookuper) (environment, error) {

@@ -5,12 +5,20 @@ import (
 	"fmt"
 
 	"acmesync"
+	"acmesync/acme"
 )
 
 // StartAudit has both sides and the ledger walked, and answers the audit that is under way then. The same command again answers
 // the audit that it has begun.
 func (c *Control) StartAudit(ctx context.Context, id acmesync.TenantID, command acmesync.Command) (acmesync.Audit, error) {
 	command.Name = acmesync.AuditAll
+	t, err := c.DB.Tenant(ctx, id)
+	if err != nil {
+		return acmesync.Audit{}, err
+	}
+	if p, problems := acme.ParseProfile(t.Config.Profile); len(problems) == 0 && p.FilesOnly() {
+		return acmesync.Audit{}, &acmesync.Conflict{Code: "files_only", Message: "there is no API to walk: the account is known from files alone"}
+	}
 	if _, err := c.Command(ctx, id, command); err != nil {
 		return acmesync.Audit{}, err
 	}

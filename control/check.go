@@ -64,7 +64,7 @@ func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error
 		return Check{}, fmt.Errorf("check %s: %w", id, err)
 	}
 	result.OK = result.Acme.OK && result.App.OK
-	if result.Acme.OK {
+	if result.Acme.OK && account != (acme.Account{}) {
 		if err := c.DB.DescribeAccount(ctx, id, account.ID, account.Region, account.TimeZone); err != nil {
 			return Check{}, err
 		}
@@ -73,10 +73,13 @@ func (c *Control) Check(ctx context.Context, id acmesync.TenantID) (Check, error
 }
 
 func (c *Control) checkAcme(ctx context.Context, connection acmesync.Connection, credentials acmesync.Credentials, document []byte) (SideCheck, acme.Account) {
+	profile, problems := acme.ParseProfile(document)
+	if profile.FilesOnly() {
+		return SideCheck{OK: true, Message: "Acme is not called: the account is known from files alone."}, acme.Account{}
+	}
 	if credentials.AcmeAPIKey == "" {
 		return SideCheck{Kind: CredentialsMissing, Message: "Acme's API key is not set."}, acme.Account{}
 	}
-	profile, problems := acme.ParseProfile(document)
 	if len(problems) > 0 {
 		return SideCheck{Kind: ProfileRefused, Message: "The profile cannot be used: " + problems[0].Pointer + " " + problems[0].Message + "."}, acme.Account{}
 	}

@@ -99,6 +99,9 @@ func (c *Control) preparePreview(ctx context.Context, t acmesync.Tenant, draft a
 	if err != nil {
 		return nil, err
 	}
+	if p, problems := acme.ParseProfile(draft.Profile); len(problems) == 0 && p.FilesOnly() {
+		return nil, &acmesync.Conflict{Code: "files_only", Message: "there is no API to read records from: the account is known from files alone"}
+	}
 	missing := &Invalid{Code: CredentialsMissing}
 	if credentials.AcmeAPIKey == "" {
 		missing.add("/acme/api_key", "Acme's API key is not set.")

@@ -274,7 +274,7 @@ func walkAgain(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acm
 	if _, err := tx.ExecContext(ctx, `
 		UPDATE positions SET cursor = '', walking = false, watermark_at = NULL, watermark_id = '', backfilled_at = NULL, due_at = now(),
 			page_limit = 0, page_failures = 0, restarts = 0
-		WHERE tenant = $1 AND stream NOT IN ('contacts', 'app_events')`, tenant); err != nil {
+		WHERE tenant = $1 AND stream NOT IN ('contacts', 'app_events', 'files')`, tenant); err != nil {
 		return fmt.Errorf("go back to the beginning: %w", err)
 	}
 	return nil

@@ -26,6 +26,7 @@ type victim struct {
 	hints          []acmesync.Hint
 	cells          []acmesync.Cell
 	cleanup        acmesync.Cleanup
+	imported       acmesync.Import
 	version        int64 // of its configuration
 	audit          string
 }
@@ -310,6 +311,25 @@ var intrusions = map[string]intrusion{
 		unknown, err := d.UnknownContacts(ctx, v.fetch, []string{"canary-contact"})
 		return 1 - len(unknown), err
 	},
+	"CommitChunk": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		after, err := d.CommitChunk(ctx, acmesync.Fence{Tenant: v.id, Connection: acmesync.MainConnection, Generation: v.fetch.Generation}, acmesync.ImportChunk{
+			Import: v.imported.ID, Offset: 7, Rows: 1, Place: []byte("{}"), State: acmesync.ImportReceiving,
+			Page: &acmesync.NewPage{Stream: acmesync.Appointments, Way: acmesync.ByFile, IDs: []string{"intruder"}, Records: 1, Body: []byte(`[{"id":"intruder"}]`)},
+		})
+		return after.Offset, err
+	},
+	"Import":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Import(ctx, v.id, v.imported.ID) },
+	"Imports": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Imports(ctx, v.id, "", 10) },
+	"LookAtFiles": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.LookAtFiles(ctx, v.fetch, acmesync.FromFolder, []acmesync.FoundFile{{Stream: acmesync.Appointments, Name: "intruder.csv", Size: 1, Mark: "1"}})
+	},
+	"OpenImport": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		_, err := d.OpenImport(ctx, v.id, acmesync.Import{Stream: acmesync.Appointments, Source: acmesync.FromUpload, Name: "intruder.csv", Size: 1, Actor: "intruder"})
+		return nil, err
+	},
+	"WatchFiles": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.WatchFiles(ctx, v.fetch, true))
+	},
 	"UnnoticedReviews": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.UnnoticedReviews(ctx, v.id) },
 	"Written":          func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Written(ctx, v.deliver, "", 10) },
 }
@@ -434,6 +454,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	}))
 	_, err = d.CommitDrift(ctx, v.fetch, acmesync.DriftLook{Stream: acmesync.Appointments, Fields: map[string]acmesync.FieldHistory{"canary": {Present: 1, Of: 1}},
 		Seen: []acmesync.Drift{{Stream: acmesync.Appointments, Field: "canary", Finding: acmesync.UnknownField, Records: 1}}})
+	require.NoError(t, err)
+	v.imported, err = d.OpenImport(ctx, v.id, acmesync.Import{Stream: acmesync.Appointments, Source: acmesync.FromUpload, Name: "canary.csv", Size: 100, Actor: "canary"})
 	require.NoError(t, err)
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)

@@ -104,6 +104,13 @@ func touchedRecords(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, contacts
 	return keys, rows.Err()
 }
 
+const unknownContacts = `
+	SELECT u.id FROM unnest($3::text[]) AS u (id)
+	LEFT JOIN LATERAL (
+		SELECT 1 AS there FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = u.id OFFSET 0
+	) p ON true
+	WHERE p.there IS NULL`
+
 // UnknownContacts answers which of the ids are no people yet: they are to be read with the page that names them.
 func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []string) ([]string, error) {
 	if len(ids) == 0 {
@@ -111,12 +118,7 @@ func (db *DB) UnknownContacts(ctx context.Context, f acmesync.Fence, ids []strin
 	}
 	var unknown []string
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(alone(ctx), &unknown, `
-			SELECT u.id FROM unnest($3::text[]) AS u (id)
-			LEFT JOIN LATERAL (
-				SELECT 1 AS there FROM people WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND person_id = u.id OFFSET 0
-			) p ON true
-			WHERE p.there IS NULL`, f.Tenant, f.Connection, pq.Array(ids))
+		return tx.SelectContext(alone(ctx), &unknown, unknownContacts, f.Tenant, f.Connection, pq.Array(ids))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("find unknown contacts of %s: %w", f.Tenant, err)

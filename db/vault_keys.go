@@ -56,6 +56,9 @@ func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c ac
 		if err := db.putSecret(ctx, tx, tenant, "app_token", c.AppToken); err != nil {
 			return err
 		}
+		if err := db.putFilesKey(ctx, tx, tenant, c); err != nil {
+			return err
+		}
 		if err := db.putSecret(ctx, tx, tenant, "lookup_token", c.LookupToken); err != nil {
 			return err
 		}
@@ -75,7 +78,7 @@ func (db *DB) Credentials(ctx context.Context, tenant acmesync.TenantID) (acmesy
 		return c, err
 	}
 	c.AcmeAPIKey, c.AppToken, c.LookupToken = secrets["acme_api_key"], secrets["app_token"], secrets["lookup_token"]
-	return c, nil
+	return c, db.filesKey(ctx, tenant, &c)
 }
 
 // HookSecrets opens the secrets a tenant's webhooks may be signed with: the present one, and

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binaries = dir
-		build := exec.Command("go", "build", "-o", dir+"/", "./api", "./worker", "./sandbox")
+		build := exec.Command("go", "build", "-o", dir+"/", "./api", "./worker", "./sandbox", "./starter")
 		build.Dir = ".."
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
 		if err := build.Run(); err != nil {

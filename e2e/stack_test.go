@@ -31,6 +31,8 @@ type stack struct {
 	env             []string
 	accounts        map[acmesync.TenantID]account
 	workspaces      map[acmesync.TenantID]string
+	exports         string // where the Acme sandbox writes files
+	importRoot      string // where files are picked up, a folder a tenant
 }
 
 type account struct {
@@ -52,17 +54,19 @@ func newStack(t *testing.T, o options) *stack {
 	s := &stack{db: dbtest.New(t), apiKey: "test-key-0123456789abcdefghijklmn",
 		accounts: map[acmesync.TenantID]account{}, workspaces: map[acmesync.TenantID]string{}}
 	data := t.TempDir()
+	s.exports, s.importRoot = filepath.Join(data, "exports"), filepath.Join(data, "imports")
+	require.NoError(t, os.Mkdir(s.importRoot, 0o700))
 
 	acmePort, appPort, temporalPort := freePort(t), freePort(t), freePort(t)
 	s.acmeURL, s.appURL = local(acmePort), local(appPort)
 	s.temporalAddress = fmt.Sprintf("127.0.0.1:%d", temporalPort)
-	s.acme = newProcess(t, "sandbox acme", binaries+"/sandbox", nil, "acme", "--addr", address(acmePort), "--data", filepath.Join(data, "acme"), "--seed", "1").start(t)
+	s.acme = newProcess(t, "sandbox acme", binaries+"/sandbox", nil, "acme", "--addr", address(acmePort), "--data", filepath.Join(data, "acme"), "--seed", "1", "--exports", s.exports).start(t)
 	s.app = newProcess(t, "sandbox app", binaries+"/sandbox", nil, "app", "--addr", address(appPort), "--data", filepath.Join(data, "app"), "--seed", "1").start(t)
 	s.server = newProcess(t, "temporal", devBin, nil, "temporal", "--db", filepath.Join(data, "temporal.db"), "--port", fmt.Sprint(temporalPort)).start(t)
 
 	s.env = []string{
 		"DATABASE_URL=" + s.db.URL, "ACMESYNC_KEYSET=" + s.db.Keyset, "TEMPORAL_ADDRESS=" + s.temporalAddress,
-		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey,
+		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey, "IMPORT_ROOT=" + s.importRoot,
 	}
 	s.env = append(s.env, o.env...)
 	waitHTTP(t, s.acmeURL+"/healthz")

@@ -72,6 +72,8 @@ var effects = map[string][]acmesync.Stream{
 	"/touchpoints":                      {acmesync.Touchpoints},
 	"/people":                           {acmesync.Appointments, acmesync.Touchpoints},
 	"/people/region":                    {acmesync.Appointments},
+	"/profile/files":                    nil, // what is taken from now on, but for the next
+	"/profile/files/only":               {acmesync.Appointments, acmesync.Touchpoints, acmesync.Contacts, acmesync.Users},
 	"/profile":                          {acmesync.Appointments, acmesync.Touchpoints, acmesync.Contacts, acmesync.Users},
 }
 

@@ -23,4 +23,8 @@ func (k *check) profile(document json.RawMessage, direction acmesync.Direction) 
 		k.add("/appointments/direction", "This cannot be both where the profile has Acme answer in XML: records are read as XML, not written.",
 			"Leave it out, or use acme_to_app.")
 	}
+	if p.FilesOnly() && direction == acmesync.BothWays {
+		k.add("/appointments/direction", "This cannot be both where the account is known from files alone: there is nothing to write to.",
+			"Leave it out, or use acme_to_app.")
+	}
 }

@@ -101,14 +101,14 @@ func (s *session) tenantCreate() *cobra.Command {
 
 // tenantCredentials takes secrets from files or the standard input: a command line is seen by everybody on the machine.
 func (s *session) tenantCredentials() *cobra.Command {
-	var acmeFile, appFile, lookupFile string
+	var acmeFile, appFile, lookupFile, filesFile, filesKeyID string
 	cmd := &cobra.Command{
 		Use: "credentials TENANT", Short: "Store credentials, from files or (as -) from the standard input", Args: takes("TENANT"),
 	}
 	cmd.RunE = s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
-		files := []string{acmeFile, appFile, lookupFile}
+		files := []string{acmeFile, appFile, lookupFile, filesFile}
 		if strings.Join(files, "") == "" {
-			return wrongCall("name a file by --acme-key-file, --app-token-file or --lookup-token-file")
+			return wrongCall("name a file by --acme-key-file, --app-token-file, --lookup-token-file or --files-secret-file")
 		}
 		if strings.Count(strings.Join(files, "\n")+"\n", "-\n") > 1 {
 			return wrongCall("only one of them can come from the standard input")
@@ -116,11 +116,14 @@ func (s *session) tenantCredentials() *cobra.Command {
 		acmeKey, acmeErr := secretFrom(acmeFile, cmd.InOrStdin())
 		appToken, appErr := secretFrom(appFile, cmd.InOrStdin())
 		lookupToken, lookupErr := secretFrom(lookupFile, cmd.InOrStdin())
-		if err := errors.Join(acmeErr, appErr, lookupErr); err != nil {
+		filesSecret, filesErr := secretFrom(filesFile, cmd.InOrStdin())
+		if err := errors.Join(acmeErr, appErr, lookupErr, filesErr); err != nil {
 			return err
 		}
 		id := acmesync.TenantID(args[0])
-		if err := c.SetCredentials(ctx, id, acmesync.Credentials{AcmeAPIKey: acmeKey, AppToken: appToken, LookupToken: lookupToken}, actor()); err != nil {
+		if err := c.SetCredentials(ctx, id, acmesync.Credentials{
+			AcmeAPIKey: acmeKey, AppToken: appToken, LookupToken: lookupToken, FilesKeyID: filesKeyID, FilesSecret: filesSecret,
+		}, actor()); err != nil {
 			return err
 		}
 		return s.status(ctx, c, id)
@@ -128,6 +131,8 @@ func (s *session) tenantCredentials() *cobra.Command {
 	cmd.Flags().StringVar(&acmeFile, "acme-key-file", "", "file that holds Acme's API key")
 	cmd.Flags().StringVar(&appFile, "app-token-file", "", "file that holds the app's token")
 	cmd.Flags().StringVar(&lookupFile, "lookup-token-file", "", "file that holds the token for third parties")
+	cmd.Flags().StringVar(&filesFile, "files-secret-file", "", "file that holds the secret, or the bearer token, of the bucket that files are picked up from")
+	cmd.Flags().StringVar(&filesKeyID, "files-key-id", "", "id of that secret's key (left out: it is a bearer token)")
 	return cmd
 }
 

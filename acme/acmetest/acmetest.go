@@ -50,6 +50,7 @@ func Run(t *testing.T, target Target) {
 	t.Run("integrations' appointments", s.integrations)
 	t.Run("touchpoints", s.touchpoints)
 	t.Run("contacts", s.contacts)
+	t.Run("exports", s.exports)
 	t.Run("subscriptions", s.subscriptions)
 	t.Run("deliveries", s.deliveries)
 	t.Run("outbound messages", s.outbound)

@@ -92,8 +92,11 @@ func (c *checker) checkHead(r *http.Request, resp *http.Response, body []byte) {
 		c.t.Errorf("answer %d to %s %s has no Date", resp.StatusCode, r.Method, r.URL.Path)
 	}
 	want := "application/json"
-	if r.Header.Get("Accept") == "application/xml" {
+	switch {
+	case r.Header.Get("Accept") == "application/xml":
 		want = "application/xml"
+	case resp.StatusCode == http.StatusOK && strings.HasPrefix(r.URL.Path, "/v1/exports/"):
+		want = "text/csv"
 	}
 	if got := resp.Header.Get("Content-Type"); len(body) > 0 && !strings.HasPrefix(got, want) {
 		c.t.Errorf("answer %d to %s %s is %q", resp.StatusCode, r.Method, r.URL.Path, got)

@@ -168,6 +168,10 @@ func (s *Server) setCredentials(c *gin.Context) error {
 		App struct {
 			Token string `json:"token"`
 		} `json:"app"`
+		Files struct {
+			KeyID  string `json:"key_id"`
+			Secret string `json:"secret"`
+		} `json:"files"`
 		Lookup struct {
 			Token string `json:"token"`
 		} `json:"lookup"`
@@ -175,7 +179,9 @@ func (s *Server) setCredentials(c *gin.Context) error {
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, LookupToken: in.Lookup.Token}
+	secrets := acmesync.Credentials{
+		AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, LookupToken: in.Lookup.Token, FilesKeyID: in.Files.KeyID, FilesSecret: in.Files.Secret,
+	}
 	if err := s.Control.SetCredentials(c.Request.Context(), id, secrets, c.GetString(keyActor)); err != nil {
 		return err
 	}

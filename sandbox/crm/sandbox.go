@@ -30,6 +30,7 @@ type Config struct {
 
 	RateLimit  string        // "100/10s" for every account; empty: as each account has it, none at first
 	CursorLife time.Duration // zero: 15 minutes
+	Exports    string        // a folder for exported files; empty: none are written
 
 	Now        func() time.Time    // Acme's clock; nil: the machine's
 	Businesses []business.Business // made at the first start; nil: all three
@@ -69,10 +70,10 @@ func Open(cfg Config) (*Sandbox, error) {
 	if cfg.CursorLife > 0 {
 		life = cfg.CursorLife
 	}
-	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: now, CursorLife: life}
+	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: now, CursorLife: life, Exports: cfg.Exports}
 	site := &pages.Pages{Registry: registry, Webhooks: dispatcher, Log: log, Now: now}
 	mux, apiHandler := http.NewServeMux(), api.Handler()
-	for _, path := range []string{"/v1/", "/dialects/", "/admin/", "/healthz"} {
+	for _, path := range []string{"/v1/", "/dialects/", "/admin/", "/files/", "/healthz"} {
 		mux.Handle(path, apiHandler)
 	}
 	mux.Handle("/", site.Handler())

@@ -30,6 +30,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		"DELETE /admin/accounts/{account}/records/{resource}/{id}": s.adminDelete,
 		"GET /admin/accounts/{account}/writes":                     s.adminWrites,
 		"POST /admin/accounts/{account}/forget/{id}":               s.adminForget,
+		"POST /admin/accounts/{account}/export":                    s.adminExport,
 	} {
 		mux.HandleFunc(pattern, s.admin(handle))
 	}

@@ -20,6 +20,9 @@
 //	POST /admin/accounts/{account}/rotate-secret          {overlap_seconds} → {secrets: {subscription: whsec_…}}
 //	POST /admin/accounts/{account}/rotate-key             → {api_key}; the old one is refused at once
 //	POST /admin/accounts/{account}/disable-subscriptions
+//	POST /admin/accounts/{account}/export                 {style, name}: writes all records as CSV files, as a nightly job does
+//
+// What was exported is listed and read under /files/{account}/ as a bucket's objects are.
 package server
 
 import (
@@ -39,6 +42,7 @@ type Server struct {
 	Log        *slog.Logger
 	Now        func() time.Time
 	CursorLife time.Duration // how long a next_cursor is good for
+	Exports    string        // a folder for exported files, one below it per account; empty: none are written
 
 	limits limiter
 }
@@ -58,6 +62,7 @@ func (s *Server) Handler() http.Handler {
 	for _, resource := range []acme.Resource{acme.Users, acme.Contacts, acme.Appointments, acme.Touchpoints} {
 		path := "/v1/" + string(resource)
 		mux.HandleFunc("GET "+path, s.with(resource, s.list))
+		mux.HandleFunc("GET /v1/exports/"+string(resource), s.with(resource, s.exported))
 		mux.HandleFunc("POST "+path+":batchGet", s.with(resource, s.batchGet))
 		mux.HandleFunc("GET "+path+"/{id}", s.with(resource, s.get))
 		if resource == acme.Users {
@@ -74,6 +79,8 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("/v1/", s.with("", func(c *call) error { return errNoSuchPath }))
 	s.dialectRoutes(mux)
 	s.adminRoutes(mux)
+	mux.HandleFunc("GET /files/{account}/{$}", s.listBucket)
+	mux.HandleFunc("GET /files/{account}/{file}", s.getObject)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))
