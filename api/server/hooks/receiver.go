@@ -16,6 +16,8 @@ import (
 	"acmesync/acme"
 	"acmesync/api/server/problem"
 	"acmesync/db"
+	"acmesync/doorbell"
+	"acmesync/hints"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -35,7 +37,7 @@ const (
 type Receiver struct {
 	endpoints *endpoints
 	intake    *intake
-	bell      *doorbell
+	bell      *doorbell.Bell
 	figures   *figures
 	log       *zap.Logger
 	publicURL string // what senders call us; some sign it
@@ -43,7 +45,7 @@ type Receiver struct {
 }
 
 // New starts a receiver's committers and its doorbell. publicURL is the address that senders know us by.
-func New(memory *db.DB, ringer Ringer, publicURL string, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
+func New(memory *db.DB, ringer doorbell.Ringer, publicURL string, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
 	f, err := newFigures(meter)
 	if err != nil {
 		return nil, err
@@ -52,17 +54,20 @@ func New(memory *db.DB, ringer Ringer, publicURL string, meter metric.Meter, log
 	log = log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 	}))
-	bell := newDoorbell(memory, ringer, f, log)
+	bell, err := doorbell.New(memory, ringer, meter, log)
+	if err != nil {
+		return nil, err
+	}
 	return &Receiver{
 		endpoints: newEndpoints(memory), bell: bell, figures: f, log: log, publicURL: strings.TrimRight(publicURL, "/"),
-		intake: newIntake(memory, bell.ring, f, log),
+		intake: newIntake(memory, func(d db.HookDelivery) { bell.Ring(d.Tenant) }, f, log),
 	}, nil
 }
 
 // Close commits what still waits, then rings for it. No delivery may come in any more.
 func (r *Receiver) Close() {
 	r.intake.close()
-	r.bell.close()
+	r.bell.Close()
 }
 
 // Receive answers one delivery of Acme's or the app's to an endpoint.
@@ -135,7 +140,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 		// Acme and the app name their deliveries each for itself, and they share an endpoint.
 		return r.store(ctx, name, e, "app:"+id, body, events, reason)
 	}
-	events, reason := eventsOf(e.profile, body)
+	events, reason := hints.Of(e.profile, body)
 	return r.store(ctx, name, e, id, body, events, reason)
 }
 

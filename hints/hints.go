@@ -1,0 +1,63 @@
+// Package hints reads what was pushed and proven as hints: reasons to look, by whatever way they came.
+package hints
+
+import (
+	"errors"
+	"strings"
+
+	"acmesync"
+	"acmesync/acme"
+)
+
+// Of makes hints of a proven body. What cannot be read is kept raw for a person to see, and its neighbours go on;
+// reason is told where nothing of it could be read.
+func Of(profile *acme.Profile, body []byte) (events []acmesync.HookEvent, reason string) {
+	parsed, raw, err := profile.ParseEvents(body)
+	if err != nil {
+		return []acmesync.HookEvent{Unreadable(body)}, reasonOf(err)
+	}
+	readable := false
+	for i, e := range parsed {
+		if e.Type == "" {
+			events = append(events, Unreadable(raw[i]))
+			continue
+		}
+		readable = true
+		one := acmesync.HookEvent{AcmeID: e.ObjectID, Version: e.Version, Body: raw[i]}
+		if one.Stream = streamOf(e.Type); one.Stream == "" {
+			one.Outcome = acmesync.EndedUnknown
+		}
+		events = append(events, one)
+	}
+	if !readable {
+		return events, "unreadable_events"
+	}
+	return events, ""
+}
+
+// Unreadable keeps what cannot be read as it came.
+func Unreadable(body []byte) acmesync.HookEvent {
+	return acmesync.HookEvent{Raw: true, Outcome: acmesync.Unreadable, Body: body}
+}
+
+func reasonOf(err error) string {
+	var told *acme.Error
+	if errors.As(err, &told) && told.Code != "" {
+		return told.Code
+	}
+	return "unreadable"
+}
+
+// streamOf is the stream an event's object belongs to; empty for objects this product does not sync.
+func streamOf(eventType string) acmesync.Stream {
+	object, _, _ := strings.Cut(eventType, ".")
+	switch object {
+	case "appointment":
+		return acmesync.Appointments
+	case "touchpoint":
+		return acmesync.Touchpoints
+	case "contact":
+		return acmesync.Contacts
+	}
+	return ""
+}
