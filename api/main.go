@@ -67,6 +67,9 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if receiver.SNS, err = notifications(settings); err != nil {
+		return err
+	}
 	api := &server.Server{
 		Control: control.New(memory, ringer, egress.Policy{AllowPrivate: settings.AllowPrivateHosts}, log),
 		DB:      memory, Hooks: receiver, Keys: settings.APIKeys, PublicURL: settings.PublicURL, CursorSecret: settings.Keyset, Spec: spec, Log: log,

@@ -187,6 +187,7 @@ var intrusions = map[string]intrusion{
 	"Holds":       func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Holds(ctx, v.id) },
 	"HookProfile": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookProfile(ctx, v.id) },
 	"HookSecrets": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookSecrets(ctx, v.id) },
+	"HookTopics":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookTopics(ctx, v.id) },
 	"Ledger": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Ledger(ctx, v.deliver, acmesync.Appointments, []string{"canary-in-step"})
 	},

@@ -2,6 +2,7 @@
 package hints
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 
@@ -33,6 +34,20 @@ func Of(profile *acme.Profile, body []byte) (events []acmesync.HookEvent, reason
 		return events, "unreadable_events"
 	}
 	return events, ""
+}
+
+// OfMessage makes hints of a broker's message, which usually is one event; webhooks are always lists.
+func OfMessage(profile *acme.Profile, body []byte) (events []acmesync.HookEvent, reason string) {
+	events, reason = Of(profile, body)
+	if reason != acme.CodeWrongShape || !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		return events, reason
+	}
+	list := make([]byte, 0, len(body)+2)
+	list = append(append(append(list, '['), body...), ']')
+	if one, strange := Of(profile, list); strange == "" {
+		return one, ""
+	}
+	return events, reason
 }
 
 // Unreadable keeps what cannot be read as it came.

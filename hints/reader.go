@@ -1,7 +1,6 @@
 package hints
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -40,19 +39,8 @@ func (r *Reader) Read(ctx context.Context, tenant acmesync.TenantID, body []byte
 	if err != nil {
 		return nil, "", err
 	}
-	if events, reason = Of(profile, body); reason != acme.CodeWrongShape || !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
-		return events, reason, nil
-	}
-	// Webhooks are always lists; a broker's message usually is one event.
-	if one, strange := Of(profile, listOf(body)); strange == "" {
-		return one, "", nil
-	}
+	events, reason = OfMessage(profile, body)
 	return events, reason, nil
-}
-
-func listOf(body []byte) []byte {
-	list := make([]byte, 0, len(body)+2)
-	return append(append(append(list, '['), body...), ']')
 }
 
 func (r *Reader) profile(ctx context.Context, tenant acmesync.TenantID) (*acme.Profile, error) {

@@ -55,6 +55,7 @@ func (s *Server) routes() []route {
 
 		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
 		{http.MethodPost, "/hooks/app/{endpoint}", signers, s.receiveAppHook},
+		{http.MethodPost, "/hooks/sns/{endpoint}", signers, s.receiveSNS},
 
 		{http.MethodGet, "/livez", anyone, s.live},
 		{http.MethodGet, "/readyz", anyone, s.ready},

@@ -18,11 +18,12 @@ import (
 type tenantAnswer struct {
 	control.View
 	WebhookURL string `json:"webhook_url"`
+	SNSURL     string `json:"sns_url"`
 }
 
 func (s *Server) answerTenant(c *gin.Context, status int, v control.View) {
 	c.Header("ETag", etag(v.Version))
-	c.JSON(status, tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint})
+	c.JSON(status, tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint, SNSURL: s.PublicURL + "/hooks/sns/" + v.HookEndpoint})
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

@@ -22,6 +22,7 @@ type directory interface {
 	HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
 	AppHookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
+	HookTopics(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 }
 
 const (
@@ -39,6 +40,7 @@ type endpoint struct {
 	secrets  []string // Acme's
 	profile  *acme.Profile
 	app      []string // the app's
+	topics   []string // of SNS
 	readAt   time.Time
 	underWay *atomic.Int64 // deliveries, kept from one reading to the next
 }
@@ -127,6 +129,9 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 			return nil, err
 		}
 		if fresh.app, err = e.directory.AppHookSecrets(ctx, who.Tenant); err != nil {
+			return nil, err
+		}
+		if fresh.topics, err = e.directory.HookTopics(ctx, who.Tenant); err != nil {
 			return nil, err
 		}
 	}

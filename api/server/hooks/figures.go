@@ -19,7 +19,7 @@ type figures struct {
 func newFigures(m metric.Meter) (*figures, error) {
 	var f figures
 	var failed [4]error
-	f.deliveries, failed[0] = m.Int64Counter("acmesync_hook_deliveries", metric.WithDescription("Webhook deliveries taken, by result: accepted, duplicate, parked"))
+	f.deliveries, failed[0] = m.Int64Counter("acmesync_hook_deliveries", metric.WithDescription("Webhook deliveries taken, by result: accepted, duplicate, parked, confirmed, unsubscribed"))
 	f.refusals, failed[1] = m.Int64Counter("acmesync_hook_refusals", metric.WithDescription("Webhook deliveries refused, by reason"))
 	f.batches, failed[2] = m.Int64Histogram("acmesync_hook_batch", metric.WithDescription("Deliveries per commit"),
 		metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 20, 50, 100, 200))

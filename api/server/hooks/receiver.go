@@ -15,6 +15,7 @@ import (
 	"acmesync"
 	"acmesync/acme"
 	"acmesync/api/server/problem"
+	"acmesync/broker"
 	"acmesync/db"
 	"acmesync/doorbell"
 	"acmesync/hints"
@@ -42,6 +43,9 @@ type Receiver struct {
 	log       *zap.Logger
 	publicURL string // what senders call us; some sign it
 	bytes     atomic.Int64
+
+	// SNS believes notifications; without it none is taken.
+	SNS *broker.SNS
 }
 
 // New starts a receiver's committers and its doorbell. publicURL is the address that senders know us by.
@@ -86,7 +90,7 @@ func (r *Receiver) Receive(w http.ResponseWriter, req *http.Request, from acmesy
 // answer is what a sender is told about a delivery that we have.
 type answer struct {
 	code   int
-	Status string `json:"status"` // accepted, duplicate, parked
+	Status string `json:"status"` // accepted, duplicate, parked; of SNS also confirmed, unsubscribed
 	ID     string `json:"id"`
 	Reason string `json:"reason,omitempty"`
 }
@@ -107,7 +111,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 	e, err := r.endpoints.find(ctx, name, anyAge)
 	if err != nil && !errors.Is(err, acmesync.ErrNotFound) {
 		r.log.Error("endpoint not looked up", zap.Error(err))
-		return answer{}, r.refuse(ctx, refusal{problem.Unavailable, "no_lookup", comeAgainLater})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Unavailable, reason: "no_lookup", wait: comeAgainLater})
 	}
 	known := err == nil
 	if known && e.state == acmesync.Deactivated {
@@ -116,7 +120,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 	if known {
 		defer e.underWay.Add(-1)
 		if e.underWay.Add(1) > maxPerEndpoint {
-			return answer{}, r.refuse(ctx, refusal{problem.TooManyRequests, "too_many", comeAgain})
+			return answer{}, r.refuse(ctx, refusal{code: problem.TooManyRequests, reason: "too_many", wait: comeAgain})
 		}
 	}
 	body, give, refused := r.read(w, req)
@@ -158,7 +162,7 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, 
 	}
 	give = func() { r.bytes.Add(-size) }
 	if r.bytes.Add(size) > maxBytesAtOnce {
-		return nil, give, refusal{problem.Overloaded, "overloaded", comeAgain}
+		return nil, give, refusal{code: problem.Overloaded, reason: "overloaded", wait: comeAgain}
 	}
 	var whole bytes.Buffer
 	if req.ContentLength > 0 {
@@ -208,14 +212,18 @@ func (r *Receiver) verify(req *http.Request, from acmesync.Side, name string, e 
 }
 
 func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id string, body []byte, events []db.HookEvent, reason string) (answer, error) {
+	return r.storeBy(ctx, acmesync.ByHook, name, e, id, body, events, reason)
+}
+
+func (r *Receiver) storeBy(ctx context.Context, way acmesync.Way, name string, e *endpoint, id string, body []byte, events []db.HookEvent, reason string) (answer, error) {
 	sum := sha256.Sum256(body)
-	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
+	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Way: way, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
 	switch {
 	case errors.Is(err, errFull):
-		return answer{}, r.refuse(ctx, refusal{problem.Overloaded, "overloaded", comeAgain})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Overloaded, reason: "overloaded", wait: comeAgain})
 	case err != nil:
 		r.log.Error("webhook not stored", zap.String("tenant_id", string(e.tenant)), zap.Error(err))
-		return answer{}, r.refuse(ctx, refusal{problem.Unavailable, "not_stored", comeAgainLater})
+		return answer{}, r.refuse(ctx, refusal{code: problem.Unavailable, reason: "not_stored", wait: comeAgainLater})
 	case status == db.HookGone:
 		r.endpoints.forget(name)
 		return answer{}, r.refuse(ctx, refusal{code: problem.EndpointGone, reason: "deactivated"})
@@ -235,13 +243,14 @@ func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id strin
 type refusal struct {
 	code, reason string
 	wait         time.Duration
+	detail       string // for whoever set the sender up; empty: the code says enough
 }
 
 // refuse counts and logs a refusal. The endpoint is not logged: who knows it can call it.
 func (r *Receiver) refuse(ctx context.Context, why refusal) error {
 	r.figures.refused(ctx, why.reason)
 	r.log.Info("webhook refused", zap.String("reason", why.reason))
-	p := problem.New(why.code, "").RetryAfter(why.wait)
+	p := problem.New(why.code, why.detail).RetryAfter(why.wait)
 	if why.code == problem.InvalidSignature {
 		p = p.Authenticate("Standard-Webhooks")
 	}
