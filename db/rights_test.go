@@ -135,7 +135,7 @@ func TestRights(t *testing.T) {
 		var callable []string
 		require.NoError(t, d.Super.Select(&callable, `
 			SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('acmesync_intake', oid, 'EXECUTE') ORDER BY 1`))
-		require.Equal(t, []string{"intake_endpoint", "intake_mark", "intake_store"}, callable)
+		require.Equal(t, []string{"intake_account", "intake_endpoint", "intake_mark", "intake_store", "intake_store"}, callable)
 	})
 	t.Run("the fleet role sees tenants but no body, no secret and no person", func(t *testing.T) {
 		var n int
