@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	_ "time/tzdata" // the seeded zones must be the same on every machine
@@ -31,10 +32,11 @@ type Config struct {
 	Seed    int64  // of the three businesses' data, used when they are first made
 	Log     *slog.Logger
 
-	RateLimit  string        // "100/10s" for every account; empty: as each account has it, none at first
-	CursorLife time.Duration // zero: 15 minutes
-	KafkaAddr  string        // of a Kafka broker for accounts that are told by it; empty: none
-	PublicURL  string        // where subscribers of SNS find its certificate; empty: http://Addr
+	RateLimit   string        // "100/10s" for every account; empty: as each account has it, none at first
+	CursorLife  time.Duration // zero: 15 minutes
+	KafkaAddr   string        // of a Kafka broker for accounts that are told by it; empty: none
+	ToldByKafka []string      // accounts that are told by it when they are first made
+	PublicURL   string        // where subscribers of SNS find its certificate; empty: http://Addr
 
 	Now        func() time.Time    // Acme's clock; nil: the machine's
 	Businesses []business.Business // made at the first start; nil: all three
@@ -138,7 +140,11 @@ func settle(registry *accounts.Registry, cfg Config) error {
 		if _, found := registry.Get(b.ID); found {
 			continue
 		}
-		if _, err := registry.Create(accounts.Spec{Business: b, Seed: cfg.Seed, Settings: registry.Defaults}); err != nil {
+		a, err := registry.Create(accounts.Spec{Business: b, Seed: cfg.Seed, Settings: registry.Defaults})
+		if err == nil && cfg.KafkaAddr != "" && slices.Contains(cfg.ToldByKafka, b.ID) {
+			err = tellByKafka(a)
+		}
+		if err != nil {
 			return fmt.Errorf("create %s: %w", b.ID, err)
 		}
 	}
@@ -151,4 +157,12 @@ func settle(registry *accounts.Registry, cfg Config) error {
 		}
 	}
 	return nil
+}
+
+func tellByKafka(a *accounts.Account) error {
+	if err := a.TellByKafka(kafka.Topic); err != nil {
+		return err
+	}
+	_, err := a.ChangeSettings(func(s *accounts.Settings) { s.Push = []accounts.Push{accounts.ByKafka} })
+	return err
 }
