@@ -75,9 +75,12 @@ histories: build-dev deps-postgres ## Record workflow histories for the replay t
 	dev/bin/dev exec --temporal -- $(GO) test -count=1 ./workflows -run TestRecordHistories -record
 
 .PHONY: interop
-interop: ## Expand series by another implementation (Node, ical.js), write its results and compare; needs npm, tests do not
+interop: ## Compare with programs that are not ours: series by ical.js, brokers by kcat, sns-validator, fauxqs; needs npm, tests do not
+	@dev/deps.sh interop
 	cd mapping/interop && npm ci --no-audit --no-fund && npm run --silent generate
 	$(GO) test -count=1 -run 'TestInterop' ./mapping
+	cd broker/interop && npm ci --no-audit --no-fund
+	TEST_INTEROP=1 $(GO) test -count=1 ./broker/interop
 
 .PHONY: bench
 bench: build deps-postgres ## Benchmarks against a bare loop and a plain poller
