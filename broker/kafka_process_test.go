@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -24,10 +25,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestMain is the victim's main too: a process of its own that can be killed like any.
+// TestMain is the main of another consumer too: a process of its own that can be killed like any.
 func TestMain(m *testing.M) {
-	if seeds := os.Getenv("TEST_BROKER_VICTIM"); seeds != "" {
-		fmt.Fprintln(os.Stderr, victim(seeds))
+	if seeds := os.Getenv("TEST_BROKER_SEEDS"); seeds != "" {
+		fmt.Fprintln(os.Stderr, consume(strings.Split(seeds, ",")))
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
@@ -35,8 +36,8 @@ func TestMain(m *testing.M) {
 
 const topic = "acme.changes"
 
-// victim consumes and kills itself between the commit in Postgres and that of the offsets.
-func victim(seeds string) error {
+// consume goes on until it is killed, by itself between the commit in Postgres and that of the offsets where that is asked for.
+func consume(seeds []string) error {
 	vault, err := db.NewVault(os.Getenv("TEST_BROKER_KEYSET"))
 	if err != nil {
 		return err
@@ -45,7 +46,10 @@ func victim(seeds string) error {
 	if err != nil {
 		return err
 	}
-	return consumer(strings.Split(seeds, ","), memory, suicidal{memory}).Run(context.Background())
+	if os.Getenv("TEST_BROKER_SUICIDAL") != "" {
+		return consumer(seeds, memory, suicidal{memory}).Run(context.Background())
+	}
+	return consumer(seeds, memory, memory).Run(context.Background())
 }
 
 // suicidal is the inbox of a process that dies after its first commit.
@@ -141,6 +145,15 @@ func run(t testing.TB, k *broker.Kafka) (stop func()) {
 	return func() { cancel(); require.NoError(t, <-ended) }
 }
 
+// another is a consumer in a process of its own.
+func another(ctx context.Context, d *dbtest.Database, seeds []string, suicidal string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), "TEST_BROKER_SEEDS="+strings.Join(seeds, ","), "TEST_BROKER_SUICIDAL="+suicidal,
+		"TEST_BROKER_DATABASE="+d.URL, "TEST_BROKER_KEYSET="+d.Keyset)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
 func TestKilledBetweenInsertAndCommit(t *testing.T) {
 	t.Parallel()
 	const n = 3000
@@ -148,9 +161,7 @@ func TestKilledBetweenInsertAndCommit(t *testing.T) {
 	connected(t, d, "coral", "coral")
 	seeds, client := newTopic(t, n)
 
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "TEST_BROKER_VICTIM="+strings.Join(seeds, ","), "TEST_BROKER_DATABASE="+d.URL, "TEST_BROKER_KEYSET="+d.Keyset)
-	cmd.Stderr = os.Stderr
+	cmd := another(t.Context(), d, seeds, "yes")
 	var exit *exec.ExitError
 	require.ErrorAs(t, cmd.Run(), &exit)
 	status, ok := exit.Sys().(syscall.WaitStatus)
@@ -190,24 +201,39 @@ func TestPoisonInPostgres(t *testing.T) {
 	require.Equal(t, 6, hints, "neighbours go on")
 }
 
-// BenchmarkKafka stores 100,000 messages in Postgres.
+// BenchmarkKafka stores 100,000 messages in Postgres, by a process of its own whose memory is looked at.
 func BenchmarkKafka(b *testing.B) {
+	const n = 100_000
 	for b.Loop() {
 		b.StopTimer()
-		const n = 100_000
 		d := dbtest.New(b)
 		connected(b, d, "coral", "coral")
 		seeds, client := newTopic(b, n)
+		cmd := another(b.Context(), d, seeds, "")
 		b.StartTimer()
 		began := time.Now()
-		stop := run(b, consumer(seeds, d.DB, d.DB))
+		require.NoError(b, cmd.Start())
 		require.Eventually(b, func() bool { return lag(b, client) == 0 }, 5*time.Minute, 50*time.Millisecond)
 		b.ReportMetric(n/time.Since(began).Seconds(), "messages/s")
+		b.ReportMetric(peak(b, cmd.Process.Pid), "MB-peak")
 		b.StopTimer()
-		stop()
+		require.NoError(b, cmd.Process.Kill())
+		_ = cmd.Wait()
 		all, different := hintsOf(b, d)
 		require.Equal(b, n, all)
 		require.Equal(b, n, different)
 		b.StartTimer()
 	}
+}
+
+// peak is the most memory a process has had, in MB.
+func peak(b *testing.B, pid int) float64 {
+	b.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(b, err)
+	_, rest, found := strings.Cut(string(status), "VmHWM:")
+	require.True(b, found)
+	kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+	require.NoError(b, err)
+	return kilobytes / 1024
 }
