@@ -3,7 +3,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -23,8 +22,7 @@ import (
 type shelf struct {
 	mu     sync.Mutex
 	stored map[string]acmesync.HookDelivery // by endpoint and id
-	calls  int
-	again  int // deliveries that were there already
+	again  int                              // deliveries that were there already
 	away   error
 	poison string        // a body that cannot be stored
 	after  func()        // called after each commit, before it is answered
@@ -40,7 +38,6 @@ func newShelf() *shelf { return &shelf{stored: map[string]acmesync.HookDelivery{
 
 func (s *shelf) StoreHooks(ctx context.Context, all []acmesync.HookDelivery) ([]acmesync.HookStatus, error) {
 	s.mu.Lock()
-	s.calls++
 	away, poison, after, slow := s.away, s.poison, s.after, s.slow
 	s.mu.Unlock()
 	if away != nil {
@@ -121,12 +118,6 @@ func (s *shelf) count() int {
 	return len(s.stored)
 }
 
-func (s *shelf) tried() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.calls
-}
-
 func (s *shelf) intake(t testing.TB) *Intake {
 	t.Helper()
 	s.reader = sdkmetric.NewManualReader()
@@ -147,7 +138,7 @@ func (s *shelf) figures(t testing.TB, name, label string) map[string]int64 {
 	add := func(points []metricdata.DataPoint[int64]) {
 		for _, p := range points {
 			v, _ := p.Attributes.Value(attribute.Key(label))
-			values[v.Emit()] += p.Value
+			values[v.String()] += p.Value
 		}
 	}
 	for _, scope := range all.ScopeMetrics {
@@ -161,7 +152,7 @@ func (s *shelf) figures(t testing.TB, name, label string) map[string]int64 {
 			case metricdata.Gauge[int64]:
 				add(d.DataPoints)
 			default:
-				require.Fail(t, "unexpected data", fmt.Sprintf("%T", d))
+				require.Fail(t, "unexpected data", "%T", d)
 			}
 		}
 	}

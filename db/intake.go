@@ -11,15 +11,18 @@ import (
 	"github.com/lib/pq"
 )
 
-// What is pushed is told in the product's own words; brokers know them without db.
-type (
-	HookDelivery = acmesync.HookDelivery
-	HookEvent    = acmesync.HookEvent
-	HookStatus   = acmesync.HookStatus
-	AccountHook  = acmesync.AccountHook
-)
+// HookDelivery and its parts are words of the product, which brokers know without db.
+type HookDelivery = acmesync.HookDelivery
 
-// The statuses of a delivery.
+// HookEvent is one event of a delivery.
+type HookEvent = acmesync.HookEvent
+
+// HookStatus is what became of a delivery.
+type HookStatus = acmesync.HookStatus
+
+// AccountHook is a tenant that has connected an account.
+type AccountHook = acmesync.AccountHook
+
 const (
 	HookNew       = acmesync.HookNew
 	HookDuplicate = acmesync.HookDuplicate

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -66,6 +67,9 @@ func (p *program) queue(ctx context.Context, intake *broker.Intake, log *zap.Log
 	settings, err := awsconfig.LoadDefaultConfig(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read AWS's settings: %w", err)
+	}
+	if settings.Region == "" {
+		return nil, errors.New("AWS_REGION is not set: set it to the queue's region")
 	}
 	client := sqs.NewFromConfig(settings, func(o *sqs.Options) {
 		if p.settings.SQS.Endpoint != "" {

@@ -124,8 +124,9 @@ func (l *lane) hand(ctx context.Context, delivery *Delivery, number int, to acco
 			status, err = l.dispatcher.SNS.Publish(ctx, delivery.ID, event, to.URL)
 		}
 		return status, nil, err
+	default:
+		return l.post(ctx, delivery, number, to, to.Signing(now))
 	}
-	return l.post(ctx, delivery, number, to, to.Signing(now))
 }
 
 func (l *lane) post(ctx context.Context, delivery *Delivery, number int, to accounts.Subscription, secrets []string) (status int, header http.Header, err error) {
