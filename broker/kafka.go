@@ -41,7 +41,9 @@ func (k *Kafka) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.mu.Lock()
 	k.assigned, k.lost = map[int32]bool{}, map[int32]bool{}
+	k.mu.Unlock()
 	k.client, err = kgo.NewClient(append(options,
 		kgo.OnPartitionsAssigned(k.gained), kgo.OnPartitionsRevoked(k.gone), kgo.OnPartitionsLost(k.gone))...)
 	if err != nil {
