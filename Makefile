@@ -43,7 +43,7 @@ test: build deps ## All tests, on a throw-away PostgreSQL
 	dev/bin/dev exec -- $(GO) -C dev test -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: check
-check: fmt-check build vet lint workflow-check replay ## All that can be said of the code without a database: format, vet, lint, determinism, replay
+check: fmt-check build vet lint workflow-check replay collection-fresh ## All that can be said of the code without a database: format, vet, lint, determinism, replay
 
 .PHONY: fmt-check
 fmt-check:
@@ -70,17 +70,32 @@ workflow-check:
 replay:
 	$(GO) test -count=1 -run Replay ./workflows/...
 
+# What is made from Acme's contract must be made from today's.
+.PHONY: collection-fresh
+collection-fresh:
+	$(GO) test -count=1 -run Fresh ./acme/collection
+
 .PHONY: histories
 histories: build-dev deps-postgres ## Record workflow histories for the replay tests; run it at a deployed commit, never on a branch under test
 	dev/bin/dev exec --temporal -- $(GO) test -count=1 ./workflows -run TestRecordHistories -record
 
 .PHONY: interop
-interop: ## Compare with programs that are not ours: series by ical.js, brokers by kcat, sns-validator, fauxqs; needs npm, tests do not
+interop: interop-newman ## Compare with programs that are not ours: series (ical.js), the Postman collection (newman), brokers (kcat, sns-validator, fauxqs); needs npm, tests do not
 	@dev/deps.sh interop
 	cd mapping/interop && npm ci --no-audit --no-fund && npm run --silent generate
 	$(GO) test -count=1 -run 'TestInterop' ./mapping
 	cd broker/interop && npm ci --no-audit --no-fund
 	TEST_INTEROP=1 $(GO) test -count=1 ./broker/interop
+
+.PHONY: interop-newman
+interop-newman:
+	@mkdir -p bin
+	$(GO) build -o bin/ ./sandbox
+	cd acme/interop && npm ci --no-audit --no-fund && npm run --silent collection
+
+.PHONY: collection
+collection: ## Write docs/acme.postman_collection.json and docs/acme.http from Acme's contract
+	$(GO) run ./acme/collection
 
 .PHONY: bench
 bench: build deps-postgres ## Benchmarks against a bare loop and a plain poller

@@ -13,7 +13,7 @@ const (
 	SameAppointment    Code = "same_appointment"     // another record stands for the appointment
 	Discarded          Code = "discarded"            // by a person, in a review
 	DeletedInApp       Code = "deleted_in_app"       // people have deleted its event, and the appointment stays
-	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series; it does not travel
+	SeriesEditInApp    Code = "series_edit_in_app"   // people have changed one instance of a series, and nothing of it travels
 
 	TooOld              Code = "too_old"               // over before the history the tenant wants began
 	BeyondHorizon       Code = "beyond_horizon"        // too far ahead; looked at again when it comes near
@@ -47,11 +47,18 @@ const (
 	Unreadable          Code = "unreadable"           // not a record in Acme's contract
 	TooLarge            Code = "too_large"            // over 1 MB
 	InternalDefect      Code = "defect"               // our own fault
+	MassDelete          Code = "mass_delete"          // far more records are absent at once than is believed
 	StreamBlocked       Code = "stream_blocked"       // too much of a slice failed alike
 	AcmeRejected        Code = "acme_rejected"        // Acme refused what people have changed in the app
 	DuplicateInAcme     Code = "duplicate_in_acme"    // an event made in the app doubles an appointment of Acme's
 	ConflictUndecided   Code = "conflict"             // both sides have changed a field that is left to a person
 	FlipLoop            Code = "flip_loop"            // both sides keep changing it back
+)
+
+// What is said of a record that is in step: not all of what people have in the app has a counterpart in Acme.
+const (
+	AttendeeUnknown   Code = "attendee_unknown"   // an attendee is no contact that is known; it stays in the app
+	AttendeeAmbiguous Code = "attendee_ambiguous" // an attendee may be one of several contacts; it stays in the app
 )
 
 // How an envelope can end other than done.

@@ -20,6 +20,7 @@ const (
 	SyncNow    CommandName = "sync_now"
 	RetryNow   CommandName = "retry_now"
 	Rewalk     CommandName = "backfill" // read every stream from its beginning again
+	AuditAll   CommandName = "audit"    // walk both sides and the ledger, and heal what differs
 	Deactivate CommandName = "deactivate"
 	Stop       CommandName = "stop" // cancelled in the Temporal Web UI
 )

@@ -29,6 +29,9 @@ type Delivered struct {
 	Expand      []string
 
 	Revisits []Revisit // one per record at most
+
+	Audit       string // whose pages were in the round; empty: nobody's
+	Differences []Difference
 }
 
 // Revisit is a record to be looked at again at a time though nothing about it may have changed.

@@ -13,6 +13,7 @@ const (
 	ByKafka Way = "kafka"
 	ByFile  Way = "file" // a chunk of a CSV file
 	ByPoll  Way = "poll"
+	ByAudit Way = "audit" // read from the beginning, to be compared
 	ByHint  Way = "hint"  // read because a hint named it
 	ByOrder Way = "order" // left by a review, a contact's change, a deactivation
 )

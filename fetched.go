@@ -10,8 +10,15 @@ type Fetched struct {
 	Ended    []EndedHint    // hints this read satisfied
 	Later    []LaterHint    // hints it did not
 	Hints    []Key          // records to be read again: dated beyond the watermark, or a changed contact's events
+	Absent   []Absent       // known records that Acme did not show when it was asked for them
 	Orders   []Order        // for the deliver lane: records that are gone, or that Acme cannot answer
 	Parked   []ParkedRecord // ranges that cannot be read; they name no record
+}
+
+// Absent are known records of a stream that a read by id did not find: gone, if they are not too many to be believed.
+type Absent struct {
+	Stream Stream
+	IDs    []string
 }
 
 // EndedHint ends a hint; superseded when another hint of the same read named the same record.

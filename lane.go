@@ -51,6 +51,8 @@ type Dependency string
 const (
 	DependsOnAcme Dependency = "acme"
 	DependsOnApp  Dependency = "app"
+	// DependsOnLookup is a third party that completes records: what does not need it goes on.
+	DependsOnLookup Dependency = "lookup"
 )
 
 // LaneKey names a lane of a tenant.

@@ -58,6 +58,14 @@ func (e LedgerEntry) Carried() bool {
 	return e.Steps >= StepWritten || e.Key.Stream == Touchpoints && e.State == InStep
 }
 
+// Note says something of a record that is in step; an empty code says nothing.
+func (e *LedgerEntry) Note(code Code) {
+	e.Code, e.Field = code, ""
+	if code != "" {
+		e.Field = "attendees"
+	}
+}
+
 // Balance is each record once, by its present state. Known is counted at fetch, never summed from the rest.
 type Balance struct {
 	Stream  Stream           `json:"stream"`

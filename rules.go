@@ -23,11 +23,14 @@ type SNSRules struct {
 	Topics []string `json:"topics,omitempty"` // arn:aws:sns:…
 }
 
-// PollRules bound how often Acme is asked, and when it is left alone. Webhooks are taken at any time.
+// PollRules say how often or when Acme is asked, and when it is left alone. Webhooks are taken at any time.
 type PollRules struct {
 	MinSeconds int          `json:"min_seconds,omitempty"` // between polls while webhooks are unproven; 0: 60
 	MaxSeconds int          `json:"max_seconds,omitempty"` // while they are proven; 0: 900
 	Quiet      []QuietHours `json:"quiet_hours,omitempty"`
+	// At are times instead of intervals, as cron expressions of five fields, in TimeZone.
+	At       []string `json:"at,omitempty"`
+	TimeZone string   `json:"time_zone,omitempty"` // IANA; empty: the account's
 }
 
 // QuietHours is a window of the day without polls and backfills; From after To means over midnight.
@@ -47,6 +50,7 @@ type AppointmentRules struct {
 	Scope       Scope         `json:"scope,omitzero"`
 	When        WhenRules     `json:"when,omitzero"`
 	Conflict    ConflictRules `json:"conflict,omitzero"`
+	Enrich      []Enrichment  `json:"enrich,omitempty"`  // by third parties, before anything else
 	Mapping     []FieldRule   `json:"mapping,omitempty"` // on top of the built-in mapping, in this order
 	// Tables are for lookups: name → value in Acme → value in the app.
 	Tables map[string]map[string]string `json:"tables,omitempty"`

@@ -77,6 +77,7 @@ type Connection struct {
 
 // Credentials are the secrets of a connection; they live in the vault and in memory only.
 type Credentials struct {
-	AcmeAPIKey string
-	AppToken   string
+	AcmeAPIKey  string
+	AppToken    string
+	LookupToken string // for third parties
 }

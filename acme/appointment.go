@@ -17,7 +17,10 @@ type AppointmentInput struct {
 	OwnerID       string            `json:"owner_id,omitempty"`
 	Location      string            `json:"location,omitempty"`
 	ConferenceURL string            `json:"conference_url,omitempty"`
-	ExternalRef   string            `json:"external_ref,omitempty"` // ours; an appointment is found by it again
+	ContactIDs    []string          `json:"contact_ids,omitempty"`
+	SeriesID      string            `json:"series_id,omitempty"`      // of an exception, as the next
+	OriginalStart *Moment           `json:"original_start,omitempty"` //
+	ExternalRef   string            `json:"external_ref,omitempty"`   // ours; an appointment is found by it again
 }
 
 // AppointmentPatch are the fields of an appointment that a change names; nil ones stay as they are.
@@ -31,6 +34,8 @@ type AppointmentPatch struct {
 	OwnerID       *string            `json:"owner_id,omitempty"`
 	Location      *string            `json:"location,omitempty"`
 	ConferenceURL *string            `json:"conference_url,omitempty"`
+	ContactIDs    *[]string          `json:"contact_ids,omitempty"` // all of them, in order
+	Recurrence    *Recurrence        `json:"recurrence,omitempty"`
 }
 
 // CreateAppointment sets an appointment. The key makes repeating the same request harmless for 24 hours. One that is there

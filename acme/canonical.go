@@ -1,8 +1,6 @@
 package acme
 
 import (
-	"bytes"
-	"encoding/json"
 	"maps"
 	"slices"
 	"time"
@@ -151,29 +149,23 @@ func joinRecurrence(out map[string]any) {
 }
 
 func (r *record) encode(out map[string]any) []byte {
-	var b bytes.Buffer
-	b.Grow(1024)
-	b.WriteByte('{')
-	names := make([]string, 0, len(r.fields)+1)
-	for _, f := range r.fields {
-		names = append(names, f.name)
-	}
-	for _, name := range append(names, "custom") {
+	b := append(make([]byte, 0, 1024), '{')
+	field := func(name string) {
 		value, there := out[name]
 		if !there {
-			continue
+			return
 		}
-		if b.Len() > 1 {
-			b.WriteByte(',')
+		if len(b) > 1 {
+			b = append(b, ',')
 		}
-		b.WriteString(`"` + name + `":`)
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		_ = e.Encode(value) // a tree of what JSON gave can be written as JSON
-		b.Truncate(b.Len() - 1)
+		b = append(append(append(b, '"'), name...), `":`...)
+		b = appendValue(b, value)
 	}
-	b.WriteByte('}')
-	return b.Bytes()
+	for i := range r.fields {
+		field(r.fields[i].name)
+	}
+	field("custom")
+	return append(b, '}')
 }
 
 // item makes an item of one record as it came. One that cannot be read has no id, and keeps what came for a person to see.

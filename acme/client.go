@@ -44,6 +44,7 @@ type call struct {
 	key        string // Idempotency-Key; empty: none
 	ifMatch    int64  // the version a change is based on; 0: any
 	foreign    bool   // another side's words: any refusal of a request with a cursor is one of the cursor
+	xml        bool   // the answer is to be XML
 	link       string // path and query from the root of the host on, instead of path
 }
 
@@ -79,6 +80,9 @@ func (c *Client) send(ctx context.Context, call call) (answer, error) {
 	}
 	c.Profile.authorise(req.Header, c.APIKey)
 	req.Header.Set("Accept", "application/json")
+	if call.xml {
+		req.Header.Set("Accept", "application/xml")
+	}
 	req.Header.Set("User-Agent", "acmesync")
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -186,7 +186,8 @@ type Subscription struct {
 	Events         []string  `json:"events"` // e.g. "appointment.updated"; "*" means all
 	Status         string    `json:"status"` // active or disabled
 	DisabledReason string    `json:"disabled_reason,omitempty"`
-	Secret         string    `json:"secret,omitempty"` // whsec_…; only in the answer to create
+	Format         string    `json:"format,omitempty"` // soap: outbound messages; empty: webhooks
+	Secret         string    `json:"secret,omitempty"` // whsec_…; only in the answer to create, and of webhooks only
 	CreatedAt      time.Time `json:"created_at"`
 }
 

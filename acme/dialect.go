@@ -1,7 +1,6 @@
 package acme
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 )
 
 // dialect is one resource of a tenant's Acme that is not as the contract says, compiled.
@@ -20,6 +18,9 @@ type dialect struct {
 	resource Resource
 	record   record
 	foreign  bool // answers are not in the contract's form; else its own reader takes them
+	xml      bool // answers are XML
+	latin1   bool // … and may be in Latin-1
+	whole    bool // XML of the contract's own: an answer that names no next page, not even none, is not whole
 
 	list, at, next, more, batchList, missing path
 }
@@ -40,7 +41,7 @@ func (c *Client) listDialect(ctx context.Context, d *dialect, q ListQuery) (Page
 	if !ok {
 		return Page{}, &Error{Kind: KindCursorLost, Op: op, Code: CodeForeignCursor}
 	}
-	request := call{op: op, method: http.MethodGet, path: d.Path + d.query(at), collection: true, paged: q.Cursor != "", foreign: true}
+	request := call{op: op, method: http.MethodGet, path: d.Path + d.query(at), collection: true, paged: q.Cursor != "", foreign: true, xml: d.xml}
 	if at.Link != "" {
 		request.link = at.Link
 	}
@@ -48,20 +49,15 @@ func (c *Client) listDialect(ctx context.Context, d *dialect, q ListQuery) (Page
 	if err != nil {
 		return Page{}, err
 	}
-	body, ok := jsonBody(got)
-	if !ok {
-		return Page{}, misspoken(op, got.status, CodeNotJSON)
+	items, rest, err := d.read(op, got, d.list)
+	if err != nil {
+		return Page{}, err
 	}
-	window, ok := d.list.find(body)
-	if !ok {
+	if d.whole && !rest.names(d.next) {
 		return Page{}, half(op, got.status)
 	}
-	items, ok := d.items(window)
-	if !ok {
-		return Page{}, misspoken(op, got.status, CodeNoList)
-	}
 	page := Page{Items: items, Date: date(got.header), Bytes: len(got.body), Unordered: d.Unordered}
-	next, more, code := d.after(c, at, body, got.header, page)
+	next, more, code := d.after(c, at, rest, got.header, page)
 	if code != "" {
 		return Page{}, misspoken(op, got.status, code)
 	}
@@ -72,37 +68,6 @@ func (c *Client) listDialect(ctx context.Context, d *dialect, q ListQuery) (Page
 		page.NextCursor = next.encode()
 	}
 	return page, nil
-}
-
-// jsonBody gives an answer's body without a byte order mark. Web pages, and anything that cannot be JSON, are refused:
-// a path that leads to them will not change its mind.
-func jsonBody(got answer) ([]byte, bool) {
-	body := bytes.TrimPrefix(got.body, []byte("\ufeff"))
-	head := bytes.TrimLeft(body, " \t\r\n")
-	if strings.Contains(got.header.Get("Content-Type"), "html") || len(head) == 0 || head[0] != '{' && head[0] != '[' || !utf8.Valid(body) {
-		return nil, false
-	}
-	return body, true
-}
-
-// items reads an array of records; ok is false where the window is no array.
-func (d *dialect) items(window []byte) (items []Item, ok bool) {
-	s := scanner{data: window, limit: maxPageDepth}
-	if s.peek() != '[' {
-		return nil, false
-	}
-	items = []Item{}
-	if !d.foreign {
-		return items, s.items(&items)
-	}
-	return items, s.array(func(int) bool {
-		from := s.pos
-		if !s.skip() {
-			return false
-		}
-		items = append(items, d.record.item(s.data[from:s.pos:s.pos]))
-		return true
-	})
 }
 
 // batchDialect reads records by id, by as many requests as it takes.
@@ -131,7 +96,7 @@ func (d *dialect) batchMax() int {
 
 func (c *Client) batchChunk(ctx context.Context, d *dialect, ids []string) (Batch, error) {
 	op := "batch get " + string(d.resource)
-	request := call{op: op, method: http.MethodPost, path: d.Batch.Path, collection: true}
+	request := call{op: op, method: http.MethodPost, path: d.Batch.Path, collection: true, xml: d.xml}
 	if d.Batch.Param != "" {
 		request.method, request.path = http.MethodGet, d.Batch.Path+"?"+url.Values{d.Batch.Param: {strings.Join(ids, ",")}}.Encode()
 	} else {
@@ -141,22 +106,16 @@ func (c *Client) batchChunk(ctx context.Context, d *dialect, ids []string) (Batc
 	if err != nil {
 		return Batch{}, err
 	}
-	body, ok := jsonBody(got)
-	if !ok {
-		return Batch{}, misspoken(op, got.status, CodeNotJSON)
-	}
-	window, ok := d.batchList.find(body)
-	if !ok {
-		return Batch{}, half(op, got.status)
-	}
-	items, ok := d.items(window)
-	if !ok {
-		return Batch{}, misspoken(op, got.status, CodeNoList)
+	items, rest, err := d.read(op, got, d.batchList)
+	if err != nil {
+		return Batch{}, err
 	}
 	batch := Batch{Items: items, Date: date(got.header), Bytes: len(got.body)}
-	if batch.Missing, ok = d.notThere(body, ids, items); !ok {
+	missing, ok := d.notThere(rest, ids, items)
+	if !ok {
 		return Batch{}, half(op, got.status)
 	}
+	batch.Missing = missing
 	return batch, nil
 }
 
@@ -182,11 +141,10 @@ func batchBody(where string, ids []string) any {
 
 // notThere says which ids are missing: those the answer names, or those it does not bring. A record without a usable id may
 // be any of them, so then none is taken for missing.
-func (d *dialect) notThere(body []byte, ids []string, items []Item) (missing []string, ok bool) {
+func (d *dialect) notThere(rest document, ids []string, items []Item) (missing []string, ok bool) {
 	if d.Batch.Missing != "" {
-		window, ok := d.missing.find(body)
-		s := scanner{data: window, limit: 2}
-		return missing, ok && window != nil && s.ids(&missing) && accounted(ids, items, missing)
+		missing, ok = rest.ids(d.missing)
+		return missing, ok && accounted(ids, items, missing)
 	}
 	found := make(map[string]bool, len(items))
 	for _, item := range items {
@@ -260,22 +218,13 @@ func (c *Client) singleGets(ctx context.Context, d *dialect, ids []string) (Batc
 
 func (c *Client) get(ctx context.Context, d *dialect, id string) (Item, time.Time, int, error) {
 	op := "get from " + string(d.resource)
-	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: strings.ReplaceAll(d.Get, "{id}", url.PathEscape(id))})
+	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: strings.ReplaceAll(d.Get, "{id}", url.PathEscape(id)), xml: d.xml})
 	if err != nil {
 		return Item{}, time.Time{}, 0, err
 	}
-	body, ok := jsonBody(got)
-	if !ok {
-		return Item{}, time.Time{}, 0, misspoken(op, got.status, CodeNotJSON)
-	}
-	window, ok := d.at.find(body)
-	if !ok || window == nil {
-		return Item{}, time.Time{}, 0, half(op, got.status)
-	}
-	item := d.record.item(window)
-	if !d.foreign {
-		s := scanner{data: window, limit: maxPageDepth}
-		item, _ = s.item()
+	item, err := d.single(op, got)
+	if err != nil {
+		return Item{}, time.Time{}, 0, err
 	}
 	if item.ID != "" && item.ID != id {
 		return Item{}, time.Time{}, 0, half(op, got.status) // another record than the one asked for

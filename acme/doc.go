@@ -5,5 +5,8 @@
 // what the contract promises is a failure of kind Unavailable. One bad record inside a sound page is not: it comes
 // back with an empty ID, or its decoder says Malformed, and its neighbours go on.
 //
+// What a tenant's Acme says otherwise, by a profile or in XML, takes the contract's form here, so that nothing else has to
+// know of it.
+//
 // openapi.yaml is the contract; package acmetest checks a server against it.
 package acme

@@ -57,19 +57,28 @@ const (
 	CodeForeignCursor = "foreign_cursor" // the cursor was made under another profile
 	CodeNoKeys        = "no_keys"        // records without an id or a time of change where the profile says that they lie
 	CodeNoAccount     = "no_account"     // no account id where the profile says that it lies
+	CodeNotXML        = "not_xml"        // a web page, or anything else that is not XML
+	CodeDoctype       = "dtd_forbidden"  // the document has a DOCTYPE
+	CodeInstruction   = "instruction"    // the document has a processing instruction
+	CodeEncoding      = "encoding"       // the document is in an encoding that is not read
 
-	CodeEmptyBody     = "empty_body"
-	CodeMalformedJSON = "malformed_json"
-	CodeWrongShape    = "wrong_shape" // not an object, or not an array of events
-	CodeWrongType     = "wrong_type"
-	CodeMissingField  = "missing_field"
-	CodeDuplicateKey  = "duplicate_key"
-	CodeInvalidUTF8   = "invalid_utf8" // a stray byte, or half of a surrogate pair
-	CodeNulCharacter  = "nul_character"
-	CodeTooDeep       = "too_deep"
-	CodeNumberRange   = "number_range" // not a whole number that fits; an exponent counts as not whole
-	CodeBadTime       = "bad_time"     // not an RFC 3339 instant
-	CodeBadID         = "bad_id"       // empty, longer than MaxIDBytes, or with control characters
+	CodeEmptyBody        = "empty_body"
+	CodeMalformedJSON    = "malformed_json"
+	CodeMalformedXML     = "malformed_xml"
+	CodeBadEntity        = "bad_entity"        // a reference to none of the five entities and to no character
+	CodeControlCharacter = "control_character" // a character that XML does not have
+	CodeTooMany          = "too_many_nodes"    // too many elements or attributes
+	CodeSOAPVersion      = "soap_version"      // SOAP 1.2: outbound messages are SOAP 1.1
+	CodeWrongShape       = "wrong_shape"       // not an object, or not an array of events
+	CodeWrongType        = "wrong_type"
+	CodeMissingField     = "missing_field"
+	CodeDuplicateKey     = "duplicate_key"
+	CodeInvalidUTF8      = "invalid_utf8" // a stray byte, or half of a surrogate pair
+	CodeNulCharacter     = "nul_character"
+	CodeTooDeep          = "too_deep"
+	CodeNumberRange      = "number_range" // not a whole number that fits; an exponent counts as not whole
+	CodeBadTime          = "bad_time"     // not an RFC 3339 instant
+	CodeBadID            = "bad_id"       // empty, longer than MaxIDBytes, or with control characters
 )
 
 // Error is how every failure of this package ends. Its text holds no key and at most 64 characters of an answer.

@@ -94,6 +94,21 @@ func FuzzDecodeAppointment(f *testing.F) {
 	})
 }
 
+// What is written of a tree is what the standard encoder writes, to the byte.
+func FuzzAppendValue(f *testing.F) {
+	for _, seed := range jsonSeeds {
+		f.Add([]byte(seed))
+	}
+	f.Add([]byte(`{"b":["\u2028","€","\n\b\u007f","<&>"],"a":{"z":null,"y":-1.50e3,"x":true}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		value, ok := treeOf(text)
+		if !ok || !utf8.Valid(text) {
+			return
+		}
+		require.Equal(t, string(appendEncoded(nil, value)), string(appendValue(nil, value)))
+	})
+}
+
 func FuzzParseEvents(f *testing.F) {
 	for _, seed := range jsonSeeds {
 		f.Add([]byte(seed))

@@ -73,7 +73,7 @@ func (d *dialect) turn(v url.Values, at place) {
 }
 
 // after finds where the next page begins. A code says what makes it impossible.
-func (d *dialect) after(c *Client, at place, body []byte, header http.Header, page Page) (next place, more bool, code string) {
+func (d *dialect) after(c *Client, at place, rest document, header http.Header, page Page) (next place, more bool, code string) {
 	next = at
 	if next.Begun.IsZero() {
 		next.Begun = page.Date
@@ -92,9 +92,9 @@ func (d *dialect) after(c *Client, at place, body []byte, header http.Header, pa
 	}
 	switch d.Paging.Style {
 	case "page", "offset":
-		more, code = d.counted(&next, body, page)
+		more, code = d.counted(&next, rest, page)
 	case "cursor":
-		next.Cursor, code = d.word(d.next, body)
+		next.Cursor, code = d.word(d.next, rest)
 		more = next.Cursor != ""
 		if more && next.Cursor == at.Cursor {
 			code = CodePagingLoop
@@ -102,7 +102,7 @@ func (d *dialect) after(c *Client, at place, body []byte, header http.Header, pa
 	default:
 		var target string
 		if d.Paging.Style == "link" {
-			target, code = d.word(d.next, body)
+			target, code = d.word(d.next, rest)
 		} else {
 			target = nextOf(header)
 		}
@@ -113,7 +113,7 @@ func (d *dialect) after(c *Client, at place, body []byte, header http.Header, pa
 			code = CodePagingLoop
 		}
 	}
-	if more && d.Paging.More != "" && !d.saysMore(body) {
+	if more && d.Paging.More != "" && !d.saysMore(rest) {
 		more = false
 	}
 	return next, more, code
@@ -121,13 +121,13 @@ func (d *dialect) after(c *Client, at place, body []byte, header http.Header, pa
 
 // counted moves on by numbers. A list in the order of updated_at is entered again at the last record's time where that
 // gets on: numbers shift under a reader when a record read before moves to the end of the list.
-func (d *dialect) counted(next *place, body []byte, page Page) (more bool, code string) {
+func (d *dialect) counted(next *place, rest document, page Page) (more bool, code string) {
 	n := len(page.Items)
 	switch {
 	case d.Paging.More != "":
-		more = d.saysMore(body)
+		more = d.saysMore(rest)
 	case d.Paging.Next != "":
-		word, bad := d.word(d.next, body)
+		word, bad := d.word(d.next, rest)
 		if bad != "" {
 			return false, bad
 		}
@@ -178,9 +178,8 @@ func asAsked(t time.Time, format string) time.Time {
 	return t
 }
 
-func (d *dialect) saysMore(body []byte) bool {
-	window, _ := d.more.find(body)
-	value, _ := treeOf(window)
+func (d *dialect) saysMore(rest document) bool {
+	value, _ := rest.value(d.more)
 	yes, isBool := boolean(value).(bool)
 	if !isBool { // a link, a cursor, a number: something is there
 		return value != nil
@@ -189,12 +188,11 @@ func (d *dialect) saysMore(body []byte) bool {
 }
 
 // word reads a cursor, an offset or a link; none, null and "" are the end.
-func (d *dialect) word(p path, body []byte) (word, code string) {
-	window, ok := p.find(body)
+func (d *dialect) word(p path, rest document) (word, code string) {
+	value, ok := rest.value(p)
 	if !ok {
 		return "", CodeNoNext
 	}
-	value, _ := treeOf(window)
 	if value == nil || value == false {
 		return "", ""
 	}

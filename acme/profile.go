@@ -1,10 +1,21 @@
 package acme
 
+import "strings"
+
+// The formats that a profile can name.
+const (
+	FormatJSON = "json"
+	FormatXML  = "xml"
+	FormatSOAP = "soap"
+)
+
 // Profile is how a tenant's Acme speaks where that differs from Acme's own contract. The zero Profile, and a nil one, are
 // Acme's own. What a document leaves out stays as Acme's contract has it; null takes a part away, such as a batch get.
 // Make one with ParseProfile; docs/profiles.md describes every field.
 type Profile struct {
-	Prefix        string             `json:"prefix,omitempty"` // a path that lies between the base URL and every path below
+	Format        string             `json:"format,omitempty"`   // of lists, gets and the account: json (the default), xml
+	Encoding      string             `json:"encoding,omitempty"` // with xml, latin1: answers may be in Latin-1; empty: UTF-8
+	Prefix        string             `json:"prefix,omitempty"`   // a path that lies between the base URL and every path below
 	Auth          Auth               `json:"auth,omitzero"`
 	Account       AccountShape       `json:"account,omitzero"`
 	Appointments  *Shape             `json:"appointments,omitempty"`
@@ -90,6 +101,7 @@ type BatchShape struct {
 // SubscriptionShape is how webhooks are asked for. None: by hand, or not at all; then polls find what changes.
 type SubscriptionShape struct {
 	None   bool              `json:"none,omitempty"`
+	Format string            `json:"format,omitempty"` // json (the default): signed webhooks; soap: outbound messages
 	Path   string            `json:"path,omitempty"`
 	List   string            `json:"list,omitempty"`
 	At     string            `json:"at,omitempty"`
@@ -114,6 +126,13 @@ func own(r Resource) *Shape {
 		Since: &Since{Param: "updated_since"}, Limit: &Limit{Param: "limit"}, Deleted: &Parameter{Param: "include_deleted"},
 		Batch: &BatchShape{},
 	}
+}
+
+// ownXML is the same where answers are XML: lists are repeated elements, in a list's answer each of the record's name.
+func ownXML(r Resource) *Shape {
+	s := own(r)
+	s.List = "data." + strings.TrimSuffix(string(r), "s")
+	return s
 }
 
 // shape is what the document says about a resource; nil: nothing.
@@ -143,6 +162,14 @@ func (p *Profile) dialect(r Resource) *dialect {
 func (p *Profile) Ordered(r Resource) bool {
 	d := p.dialect(r)
 	return d == nil || !d.Unordered
+}
+
+// ReadsXML tells whether records come as XML.
+func (p *Profile) ReadsXML() bool { return p != nil && p.Format == FormatXML }
+
+// PushesSOAP tells whether changes are told by outbound messages.
+func (p *Profile) PushesSOAP() bool {
+	return p != nil && p.Subscriptions != nil && p.Subscriptions.Format == FormatSOAP
 }
 
 // Subscribes tells whether webhooks can be asked for.

@@ -14,13 +14,38 @@ func (c *profileCheck) profile(p *Profile) {
 		c.place("/prefix", p.Prefix)
 	}
 	c.auth(p.Auth)
+	c.format(p)
 	c.account(p)
 	for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
-		if shape := *p.shape(r); shape != nil {
+		shape := *p.shape(r)
+		switch {
+		case shape != nil:
 			p.streams[r] = c.dialect("/"+string(r), r, *shape)
+		case c.xml: // Acme's own, but for the format
+			p.streams[r] = c.dialect("/"+string(r), r, *ownXML(r))
+			p.streams[r].whole = true
+		default:
+			continue
 		}
+		p.streams[r].latin1 = p.Encoding != ""
 	}
 	c.hooks(p)
+}
+
+func (c *profileCheck) format(p *Profile) {
+	if p.Format != "" {
+		c.oneOf("/format", p.Format, FormatJSON, FormatXML)
+	}
+	switch {
+	case p.Encoding == "":
+	case !c.xml:
+		c.add("/encoding", `goes with "format": "xml" only`, "JSON is UTF-8")
+	default:
+		c.oneOf("/encoding", p.Encoding, "utf-8", "latin1")
+	}
+	if p.Encoding == "utf-8" {
+		p.Encoding = ""
+	}
 }
 
 // place wants a path below the tenant's base URL: nothing a profile says may lead to another host.
@@ -76,7 +101,7 @@ func (c *profileCheck) oneOf(at, value string, allowed ...string) bool {
 
 func (c *profileCheck) account(p *Profile) {
 	a := &p.Account
-	if a.Path == "" && a.At == "" && len(a.Fields) == 0 {
+	if a.Path == "" && a.At == "" && len(a.Fields) == 0 && !c.xml {
 		return
 	}
 	if a.Path == "" {
@@ -90,7 +115,7 @@ func (c *profileCheck) account(p *Profile) {
 
 // dialect compiles one resource.
 func (c *profileCheck) dialect(at string, r Resource, s Shape) *dialect {
-	d := &dialect{Shape: s, resource: r, foreign: len(s.Fields) > 0}
+	d := &dialect{Shape: s, resource: r, foreign: len(s.Fields) > 0 || c.xml, xml: c.xml}
 	c.place(at+"/path", s.Path)
 	for name, value := range s.Query {
 		if name == "" || len(name)+len(value) > 1000 {
@@ -224,7 +249,8 @@ func (c *profileCheck) record(at string, canonical []canonicalField, given map[s
 	for i, f := range canonical {
 		names[i] = f.name
 		spec, named := given[f.name]
-		if !named && (strings.Contains(f.name, ".") || !rest && len(given) > 0) {
+		// In XML a list of one is no list: the parts of a recurrence are looked for by themselves.
+		if !named && (strings.Contains(f.name, ".") && !(c.xml && rest) || !rest && len(given) > 0) {
 			continue
 		}
 		if !named {
@@ -244,7 +270,7 @@ func (c *profileCheck) record(at string, canonical []canonicalField, given map[s
 func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 	s := source{spec: spec}
 	for i, text := range spec.From {
-		p, ok := compilePath(text)
+		p, ok := c.fieldPath(text)
 		if !ok || len(p) == 0 && text != "." {
 			c.add(at+"/from", "is no path", `keys joined by dots, [] for every element: "participants[].person_id"; it is the path number `+string(rune('1'+min(i, 8))))
 		}
@@ -254,7 +280,7 @@ func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 		if text == "" {
 			return nil, false
 		}
-		p, ok := compilePath(text)
+		p, ok := c.fieldPath(text)
 		if !ok || len(p) == 0 {
 			c.add(at+"/"+name, "is no path", "keys joined by dots")
 		}
@@ -273,6 +299,15 @@ func (c *profileCheck) source(at string, f canonicalField, spec Source) source {
 		}
 	}
 	return s
+}
+
+// fieldPath compiles where a value lies within a record.
+func (c *profileCheck) fieldPath(text string) (path, bool) {
+	p, ok := compilePath(text)
+	for i := range p {
+		p[i].lone = c.xml
+	}
+	return p, ok
 }
 
 // fits refuses what has no meaning for a kind of field: a rule that does nothing is a rule misunderstood.

@@ -9,6 +9,9 @@ func (c *profileCheck) hooks(p *Profile) {
 	if p.Webhooks == nil && p.Subscriptions == nil {
 		return
 	}
+	inXML := c.xml
+	defer func() { c.xml = inXML }()
+	c.xml = false // webhooks and subscriptions are JSON whatever records are
 	h := &hookDialect{}
 	if p.Webhooks != nil {
 		h.WebhookShape = *p.Webhooks
@@ -29,6 +32,9 @@ func (c *profileCheck) hooks(p *Profile) {
 		h.subscriptions.usable = usableSecret
 		if h.Signature == SchemeStandard {
 			h.subscriptions.usable = func(secret string) bool { _, ok := signingKey(secret); return ok }
+		}
+		if p.PushesSOAP() { // proven by its address
+			h.subscriptions.usable = func(string) bool { return true }
 		}
 	}
 	p.hooks = h
@@ -55,6 +61,9 @@ func (c *profileCheck) headers(h *hookDialect) {
 
 func (c *profileCheck) subscription(s SubscriptionShape) *subscriptionDialect {
 	d := &subscriptionDialect{SubscriptionShape: s}
+	if s.Format != "" {
+		c.oneOf("/subscriptions/format", s.Format, FormatJSON, FormatSOAP)
+	}
 	if s.None {
 		return d
 	}
@@ -67,6 +76,9 @@ func (c *profileCheck) subscription(s SubscriptionShape) *subscriptionDialect {
 	c.place("/subscriptions/path", d.Path)
 	if len(d.Body) == 0 {
 		d.Body = map[string]any{"url": "{url}", "events": []any{"*"}}
+		if s.Format == FormatSOAP {
+			d.Body["format"] = FormatSOAP
+		}
 	}
 	if !strings.Contains(string(encodeJSON(d.Body)), "{url}") {
 		c.add("/subscriptions/body", "must say where our address goes", `a text "{url}"`)

@@ -1,6 +1,7 @@
 package acme
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -52,6 +53,14 @@ func (e *Error) Advice() string {
 		return "Acme sends us elsewhere for " + what + ", where the API key is not sent: check the base URL, the prefix and the paths of the profile"
 	case CodeNotJSON:
 		return "Acme answers with a web page, not with data, for " + what + ": check the base URL, the prefix and the paths of the profile"
+	case CodeNotXML:
+		return "Acme answers with something that is not XML for " + what + ": check \"format\", the base URL, the prefix and the paths of the profile"
+	case CodeDoctype:
+		return "Acme's answer for " + what + " has a DOCTYPE, which is never read: have Acme leave it out"
+	case CodeInstruction:
+		return "Acme's answer for " + what + " has a processing instruction, which is never read: have Acme leave it out"
+	case CodeEncoding:
+		return "Acme's answer for " + what + " is in an encoding that is not read: UTF-8 is, Latin-1 is where the profile says \"encoding\": \"latin1\", and UTF-16 never is"
 	case CodeNoList:
 		return "there is no list of " + what + " where the profile says: check \"list\""
 	case CodeNoNext:
@@ -72,29 +81,50 @@ func (e *Error) Advice() string {
 
 func (c *Client) accountDialect(ctx context.Context, op string) (Account, error) {
 	p := c.Profile
-	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: p.Account.Path, collection: true})
+	got, err := c.send(ctx, call{op: op, method: http.MethodGet, path: p.Account.Path, collection: true, xml: p.ReadsXML()})
 	if err != nil {
 		return Account{}, err
 	}
-	body, ok := jsonBody(got)
-	if !ok {
-		return Account{}, misspoken(op, got.status, CodeNotJSON)
-	}
 	at, _ := compilePath(p.Account.At)
-	fields, ok := p.account.flat(at, body)
+	tree, err := p.accountTree(op, at, got)
+	if err != nil {
+		return Account{}, err
+	}
+	fields, ok := p.account.flat(tree)
 	if !ok || fields["id"] == "" {
 		return Account{}, misspoken(op, got.status, CodeNoAccount)
 	}
 	return Account{ID: fields["id"], Name: fields["name"], TimeZone: fields["time_zone"], Region: fields["region"]}, nil
 }
 
-// flat reads an object whose fields are all texts.
-func (r *record) flat(at path, body []byte) (map[string]string, bool) {
-	window, ok := at.find(body)
-	if !ok || window == nil {
-		return nil, false
+func (p *Profile) accountTree(op string, at path, got answer) (any, error) {
+	if !p.ReadsXML() {
+		body, ok := jsonBody(got)
+		if !ok {
+			return nil, misspoken(op, got.status, CodeNotJSON)
+		}
+		return at.treeIn(body), nil
 	}
+	data, err := xmlBody(op, got, p.Encoding != "")
+	if err != nil {
+		return nil, err
+	}
+	tree, fault, _, code := xmlTree(data)
+	if code != "" || fault != "" {
+		return nil, xmlRefused(op, got.status, cmp.Or(code, fault))
+	}
+	return at.first(tree), nil
+}
+
+// treeIn is the value at a path of plain keys, nil where there is none.
+func (p path) treeIn(body []byte) any {
+	window, _ := p.find(body)
 	value, _ := treeOf(window)
+	return value
+}
+
+// flat reads an object whose fields are all texts.
+func (r *record) flat(value any) (map[string]string, bool) {
 	tree, ok := value.(map[string]any)
 	if !ok {
 		return nil, false

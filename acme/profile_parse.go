@@ -46,8 +46,13 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 		return Profile{}, c.problems
 	}
 	p := Profile{streams: map[Resource]*dialect{}}
+	root, _ := value.(map[string]any)
+	c.xml = root["format"] == FormatXML
 	for _, r := range []Resource{Appointments, Touchpoints, Contacts, Users} {
-		if root, isObject := value.(map[string]any); isObject && root[string(r)] != nil {
+		switch {
+		case root[string(r)] != nil && c.xml:
+			*p.shape(r) = ownXML(r)
+		case root[string(r)] != nil:
 			*p.shape(r) = own(r)
 		}
 	}
@@ -62,7 +67,10 @@ func ParseProfile(raw []byte) (Profile, []ProfileProblem) {
 }
 
 // profileCheck gathers what is wrong.
-type profileCheck struct{ problems []ProfileProblem }
+type profileCheck struct {
+	problems []ProfileProblem
+	xml      bool // what is described is XML
+}
 
 func (c *profileCheck) add(pointer, message, hint string) {
 	c.problems = append(c.problems, ProfileProblem{Pointer: pointer, Message: message, Hint: hint})

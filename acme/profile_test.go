@@ -56,6 +56,10 @@ func TestFaultsOfAProfile(t *testing.T) {
 		"a subscription without address": {`{"subscriptions":{"body":{"a":"b"}}}`, "/subscriptions/body", "where our address goes"},
 		"a text where a number belongs":  {`{"users":{"limit":{"param":"n","max":"many"}}}`, "/users/limit/max", "whole number"},
 		"a number where a path belongs":  {`{"users":{"fields":{"name":7}}}`, "/users/fields/name", "must be a path"},
+		"a format nobody knows":          {`{"format":"yaml"}`, "/format", "json, xml"},
+		"an encoding of JSON":            {`{"encoding":"latin1"}`, "/encoding", "xml"},
+		"an encoding that is not read":   {`{"format":"xml","encoding":"utf-16"}`, "/encoding", "latin1"},
+		"messages nobody sends":          {`{"subscriptions":{"format":"xml"}}`, "/subscriptions/format", "soap"},
 		"a parameter with a blank":       {`{"users":{"updated_since":{"param":"a b"}}}`, "/users/updated_since/param", "parameter of the query"},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
@@ -75,7 +79,7 @@ func TestFaultsOfAProfile(t *testing.T) {
 }
 
 func FuzzParseProfile(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"users":{"fields":{"name":["a","b"]}}}`, `{"appointments":{"paging":{"style":"link","next":"n"},"batch":null}}`} {
+	for _, seed := range []string{`{}`, `{"users":{"fields":{"name":["a","b"]}}}`, `{"appointments":{"paging":{"style":"link","next":"n"},"batch":null}}`, `{"format":"xml","contacts":{"fields":{"phones":"p[].@n"}}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {

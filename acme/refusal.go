@@ -10,7 +10,9 @@ import (
 // HTML page from the edge among them, changes no kind.
 func refused(c call, resp *http.Response, body []byte, apiKey string) *Error {
 	e := &Error{Op: c.op, Status: resp.StatusCode, RequestID: printable(resp.Header.Get("X-Request-Id"), 64)}
-	e.readBody(body)
+	if e.readBody(body); strings.Contains(resp.Header.Get("Content-Type"), "xml") {
+		e.readXML(body)
+	}
 	if strings.Contains(e.Message, apiKey) || strings.Contains(e.Message, "whsec_") {
 		e.Message = ""
 	}
@@ -77,9 +79,39 @@ func (e *Error) readBody(body []byte) {
 		}
 		return s.skip()
 	})
-	if err != nil {
+	if err == nil {
+		e.take(got)
+	}
+}
+
+// readXML takes <error><code>…</code>…</error> likewise.
+func (e *Error) readXML(body []byte) {
+	data, code := openXML(body, true)
+	r := xmlReader{xmlScanner: xmlScanner{data: data}}
+	if code != "" || r.next() != xmlStart {
 		return
 	}
+	r.begin()
+	tree, ok := r.element(1)
+	if !ok || r.fault != "" {
+		return
+	}
+	word := func(p path) string {
+		text, _ := p.first(tree).(string)
+		return text
+	}
+	got := Error{
+		Code: word(path{{key: "code"}}), Message: word(path{{key: "message"}}), RequestID: word(path{{key: "request_id"}}),
+		ExistingID: word(path{{key: "existing_id"}}), Field: word(path{{key: "details", index: 1, lone: true}, {key: "field"}}),
+	}
+	if !usableID(got.ExistingID) {
+		got.ExistingID = ""
+	}
+	e.take(got)
+}
+
+// take keeps what another side says of a refusal as far as it can be shown.
+func (e *Error) take(got Error) {
 	if plainCode(got.Code) {
 		e.Code = got.Code
 	}

@@ -130,6 +130,8 @@ func (s *scanner) subscriptionField(dst *Subscription, key []byte) bool {
 		return s.once(5) && s.text(&dst.Secret)
 	case "created_at":
 		return s.once(6) && s.instant(&dst.CreatedAt)
+	case "format":
+		return s.once(7) && s.text(&dst.Format)
 	}
 	return s.skip()
 }

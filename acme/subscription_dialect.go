@@ -103,7 +103,7 @@ func (d *subscriptionDialect) read(op string, at path, got answer) (Subscription
 	if !ok {
 		return Subscription{}, misspoken(op, got.status, CodeNotJSON)
 	}
-	fields, ok := d.record.flat(at, body)
+	fields, ok := d.record.flat(at.treeIn(body))
 	if !ok || fields["id"] == "" {
 		return Subscription{}, half(op, got.status)
 	}

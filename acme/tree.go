@@ -57,7 +57,8 @@ type path []step
 
 type step struct {
 	key   string
-	index int // 0: the value itself; -1: every element of the array it is; n: its n-th element
+	index int  // 0: the value itself; -1: every element of the array it is; n: its n-th element
+	lone  bool // what stands alone is an array of one: XML does not say which it is
 }
 
 // compilePath reads "a.b[].c" and "a[0]"; "." and "" are the document itself.
@@ -94,11 +95,26 @@ func compilePath(text string) (path, bool) {
 
 // collect gives every value at the path, in order; null and what is not there are none.
 func (p path) collect(value any, into []any) []any {
+	p.each(value, func(one any) bool {
+		into = append(into, one)
+		return true
+	})
+	return into
+}
+
+// first gives the first value at the path, nil where there is none.
+func (p path) first(value any) (found any) {
+	p.each(value, func(one any) bool {
+		found = one
+		return false
+	})
+	return found
+}
+
+// each hands over one value after another until do has had enough.
+func (p path) each(value any, do func(one any) bool) bool {
 	if len(p) == 0 {
-		if value == nil {
-			return into
-		}
-		return append(into, value)
+		return value == nil || do(value)
 	}
 	at := p[0]
 	if at.key != "" {
@@ -106,27 +122,21 @@ func (p path) collect(value any, into []any) []any {
 		value = object[at.key]
 	}
 	if at.index == 0 {
-		return p[1:].collect(value, into)
+		return p[1:].each(value, do)
 	}
-	list, _ := value.([]any)
+	list, isList := value.([]any)
+	if !isList && at.lone && value != nil {
+		list = []any{value}
+	}
 	if at.index > 0 {
-		if at.index <= len(list) {
-			return p[1:].collect(list[at.index-1], into)
-		}
-		return into
+		return at.index > len(list) || p[1:].each(list[at.index-1], do)
 	}
 	for _, one := range list {
-		into = p[1:].collect(one, into)
+		if !p[1:].each(one, do) {
+			return false
+		}
 	}
-	return into
-}
-
-// first gives the first value at the path, nil where there is none.
-func (p path) first(value any) any {
-	if all := p.collect(value, nil); len(all) > 0 {
-		return all[0]
-	}
-	return nil
+	return true
 }
 
 // remove takes what the path names out of a tree, and objects that are empty then.
@@ -147,7 +157,10 @@ func (p path) remove(value any) {
 	case 0:
 		p[1:].remove(inner)
 	default:
-		list, _ := inner.([]any)
+		list, isList := inner.([]any)
+		if !isList && p[0].lone {
+			list = []any{inner}
+		}
 		for i, one := range list {
 			if p[0].index == -1 || p[0].index == i+1 {
 				p[1:].remove(one)

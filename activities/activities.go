@@ -23,9 +23,12 @@ type Activities struct {
 	Counts   Counts
 	Budgets  Budgets
 	Reviews  Reviews
+	Audits   Audits
+	Lookups  Lookups
 	Cleanups Cleanups
 	Fleet    Fleet
 	TwoWay   TwoWay
+	Drift    Drift // nil: nobody looks for it
 	Doorbell Doorbell
 	Alerts   Alerts
 
@@ -34,8 +37,11 @@ type Activities struct {
 	Gate      *Gate
 	Looker    *Looker
 
+	DriftEvery time.Duration // how often a tenant's stream is looked at; 0: a minute
+
 	outside sync.Map // acmesync.TenantID → *outside
 	rules   sync.Map // acmesync.TenantID → *keptRules
+	looked  sync.Map // lookKey → time.Time
 }
 
 // Tenants is what a tenant is and where its two sides are.
@@ -124,6 +130,22 @@ type Reviews interface {
 	UnnoticedReviews(ctx context.Context, t acmesync.TenantID) ([]string, error)
 }
 
+// Audits are walks over both sides that prove them equal, or heal what differs.
+type Audits interface {
+	OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit, ok bool, err error)
+	CompareLists(ctx context.Context, f acmesync.Fence, audit string) error
+	EndAsking(ctx context.Context, f acmesync.Fence, audit string) error
+	CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error
+	CellsAt(ctx context.Context, f acmesync.Fence, cells []acmesync.Cell) ([]acmesync.Cell, error)
+	EndAudit(ctx context.Context, f acmesync.Fence, audit string) error
+}
+
+// Lookups are what third parties have answered.
+type Lookups interface {
+	Lookups(ctx context.Context, f acmesync.Fence, name string, keys []string, expires time.Duration) (map[string]acmesync.Lookup, error)
+	CommitLookups(ctx context.Context, f acmesync.Fence, name string, answers map[string]acmesync.Lookup) error
+}
+
 // Cleanups are effects outside that a tenant's end has left to be undone, and its subscription while it lives.
 type Cleanups interface {
 	SubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
@@ -143,7 +165,7 @@ type TwoWay interface {
 	Agreed(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Agreed, error)
 	Intents(ctx context.Context, f acmesync.Fence) ([]acmesync.Intent, error)
 	CommitTwoWay(ctx context.Context, f acmesync.Fence, b acmesync.TwoWay) error
-	ContactsByEmail(ctx context.Context, f acmesync.Fence, emails []string) (map[string]string, error)
+	ContactsReached(ctx context.Context, f acmesync.Fence, reaches []acmesync.Reach) ([]acmesync.Reached, error)
 	AppSubscriptionDue(ctx context.Context, f acmesync.Fence) (id string, due bool, err error)
 	CommitAppSubscription(ctx context.Context, f acmesync.Fence, id, secret string, lookAgain time.Duration) error
 	LeaveApp(ctx context.Context, f acmesync.Fence) error

@@ -328,8 +328,12 @@ func (at *attempt) pause(ctx context.Context, d time.Duration) error {
 // reasonFor says in a sentence why something is held. It quotes no answer: reasons are shown and logged.
 func reasonFor(f failure) string {
 	who := "Acme"
-	if f.dependency == acmesync.DependsOnApp {
+	switch f.dependency {
+	case acmesync.DependsOnApp:
 		who = "the app"
+	case acmesync.DependsOnLookup:
+		who = "a third party that completes records"
+	default:
 	}
 	var fromAcme *acme.Error
 	if errors.As(f.err, &fromAcme) && fromAcme.Advice() != "" {

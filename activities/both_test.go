@@ -10,6 +10,7 @@ import (
 	"acmesync/acme"
 	"acmesync/app"
 
+	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 )
 
@@ -184,17 +185,21 @@ func TestBornInTheApp(t *testing.T) {
 	w.poll(t)
 	w.quiet(t)
 	eventually(t, "the contact is known", func() bool { return w.scalar(t, `SELECT count(*) FROM people WHERE kind = 'contact'`) == 1 })
-	made := func(t *testing.T, title string, hours int) string {
+	madeWith := func(t *testing.T, title string, hours int, attendees ...map[string]any) string {
 		t.Helper()
 		start := time.Now().Add(time.Duration(hours) * time.Hour).UTC().Truncate(time.Hour)
 		id := w.people(t, http.MethodPost, "", map[string]any{
 			"title": title, "owner_id": "u_1",
 			"start":     map[string]any{"date_time": start.Format(time.RFC3339), "time_zone": "Australia/Sydney"},
 			"end":       map[string]any{"date_time": start.Add(time.Hour).Format(time.RFC3339), "time_zone": "Australia/Sydney"},
-			"attendees": []any{map[string]any{"name": "Ada L.", "email": "Ada@example.com"}},
+			"attendees": attendees,
 		})["id"].(string)
 		w.hook(t, acmesync.AppEvents, id, 0)
 		return id
+	}
+	made := func(t *testing.T, title string, hours int) string {
+		t.Helper()
+		return madeWith(t, title, hours, map[string]any{"name": "Ada L.", "email": "Ada@example.com"})
 	}
 	refs := func(t require.TestingT, id string) []acme.Item {
 		client := &acme.Client{BaseURL: w.acmeURL, APIKey: w.key, HTTP: &http.Client{Timeout: 30 * time.Second}}
@@ -235,6 +240,20 @@ func TestBornInTheApp(t *testing.T) {
 		require.Len(t, refs(t, id), 1)
 		require.Equal(t, id, w.event(t, refs(t, id)[0].ID).ID)
 	})
+	t.Run("an answer that was lost before Acme forgot its idempotency key is looked up, too", func(t *testing.T) {
+		w.acmeFaults(t, map[string]any{"answer_lost_after_commit": true})
+		// Without a customer Acme knows no duplicate by itself: nothing but the look-up keeps this one from being made twice.
+		id := madeWith(t, "Lost and forgotten", 32)
+		eventually(t, "it was made", func() bool { return len(refs(t, id)) > 0 })
+		eventually(t, "it is put off, with its intent", func() bool {
+			return w.scalar(t, `SELECT count(*) FROM intents`) == 1 && w.scalar(t, `SELECT count(*) FROM envelopes WHERE ended_at IS NULL AND rest = $1`, pq.Array([]string{id})) == 1
+		})
+		w.acmeFaults(t, map[string]any{"forget_idempotency_keys": true})
+		eventually(t, "no intent is left", func() bool { w.tick(t); return w.scalar(t, `SELECT count(*) FROM intents`) == 0 })
+		require.Len(t, refs(t, id), 1)
+		require.Equal(t, id, w.event(t, refs(t, id)[0].ID).ID)
+		w.acmeFaults(t, map[string]any{})
+	})
 	t.Run("an edit of it travels as any other", func(t *testing.T) {
 		id := made(t, "To be edited", 26)
 		eventually(t, "it is linked", func() bool { found := refs(t, id); return len(found) == 1 && w.event(t, found[0].ID) != nil })
@@ -256,5 +275,57 @@ func TestBornInTheApp(t *testing.T) {
 		for _, item := range refs(t, second) {
 			require.True(t, item.Deleted)
 		}
+	})
+	contact := func(t *testing.T, fields map[string]any) string {
+		t.Helper()
+		var made struct{ ID string }
+		w.call(t, http.MethodPost, w.acmeURL+"/v1/contacts", w.key, fields, &made)
+		w.poll(t)
+		eventually(t, "the contact is known", func() bool { return w.scalar(t, `SELECT count(*) FROM people WHERE person_id = $1`, made.ID) == 1 })
+		return made.ID
+	}
+	linked := func(t *testing.T, id string) acme.Appointment {
+		t.Helper()
+		eventually(t, "it is linked", func() bool { found := refs(t, id); return len(found) == 1 && w.event(t, found[0].ID) != nil })
+		w.quiet(t)
+		return w.record(t, refs(t, id)[0].ID)
+	}
+	note := func(t *testing.T, id string) string {
+		t.Helper()
+		var code string
+		require.NoError(t, w.Super.Get(&code, `SELECT code FROM ledger WHERE stream = 'app_events' AND acme_id = $1 AND state = 'in_step'`, id))
+		return code
+	}
+	t.Run("a customer without an address is known by the number, however it was typed", func(t *testing.T) {
+		grace := contact(t, map[string]any{"name": "Grace", "phones": []string{"(02) 9374 4000"}})
+		id := madeWith(t, "By number", 28, map[string]any{"name": "G.", "phone": "+61 2 9374 4000"})
+		require.Equal(t, []string{grace}, linked(t, id).ContactIDs)
+		require.Empty(t, note(t, id))
+	})
+	t.Run("of several with one number none is attached, unless the address tells which, and the event says so", func(t *testing.T) {
+		contact(t, map[string]any{"name": "Hilda", "emails": []string{"hilda@example.com"}, "phones": []string{"02 9374 4001"}})
+		ivy := contact(t, map[string]any{"name": "Ivy", "emails": []string{"ivy@example.com"}, "phones": []string{"02 9374 4001"}})
+		id := madeWith(t, "By whose number", 29, map[string]any{"name": "One of the two", "phone": "+61293744001"})
+		require.Empty(t, linked(t, id).ContactIDs)
+		require.Equal(t, string(acmesync.AttendeeAmbiguous), note(t, id))
+		id = madeWith(t, "By both", 30, map[string]any{"name": "Ivy", "phone": "+61293744001", "email": "ivy@example.com"})
+		require.Equal(t, []string{ivy}, linked(t, id).ContactIDs)
+	})
+	t.Run("whom nobody knows stays in the app, and the event says so", func(t *testing.T) {
+		id := madeWith(t, "A stranger", 31, map[string]any{"name": "A stranger", "email": "stranger@example.com"})
+		a := linked(t, id)
+		require.Empty(t, a.ContactIDs)
+		require.Equal(t, string(acmesync.AttendeeUnknown), note(t, id))
+		require.Len(t, w.event(t, a.ID).Attendees, 1)
+	})
+	t.Run("one whose appointment would be out of scope stays in the app alone", func(t *testing.T) {
+		far := made(t, "In two years", 2*365*24)
+		eventually(t, "it is skipped", func() bool {
+			state, code := w.entry(t, acmesync.AppEvents, far)
+			return state == "skipped" && code == string(acmesync.BeyondHorizon)
+		})
+		w.quiet(t)
+		require.Empty(t, refs(t, far))
+		require.Zero(t, w.appWrites(t, far))
 	})
 }

@@ -2,10 +2,12 @@ package activities_test
 
 import (
 	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
 	"acmesync"
+	"acmesync/app"
 
 	"github.com/stretchr/testify/require"
 )
@@ -118,6 +120,16 @@ func TestBusinessKey(t *testing.T) {
 	})
 }
 
+// change is what has become of an event of the app's, whoever made it.
+func (w *world) change(t *testing.T, id string) app.Change {
+	t.Helper()
+	client := &app.Client{BaseURL: w.appURL, Token: w.token, HTTP: &http.Client{Timeout: 30 * time.Second}}
+	all, err := client.ChangesOf(t.Context(), []string{id}, nil)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	return all[0]
+}
+
 func TestDuplicateInTheApp(t *testing.T) {
 	t.Parallel()
 	start := time.Now().Add(24 * time.Hour).UTC().Truncate(time.Hour)
@@ -155,5 +167,41 @@ func TestDuplicateInTheApp(t *testing.T) {
 			return w.balance(t, acmesync.Appointments).Skipped[string(acmesync.SameAppointment)] == 1
 		})
 		require.Nil(t, w.event(t, "apt"))
+	})
+	t.Run("create makes a second one under its own id, once, and leaves the other as it is", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, collisions(acmesync.CollideCreate, false))
+		w.run(t)
+		id := byHand(t, w)
+		w.set(t, "apt", appointment(at))
+		w.titled(t, map[string]string{"apt": "From Acme"})
+		second := w.event(t, "apt").ID
+		require.NotEqual(t, id, second)
+		require.Equal(t, "Made by hand", w.change(t, id).Event.Title)
+		require.Empty(t, w.change(t, id).ExternalID, "it is never linked")
+		w.set(t, "apt", map[string]any{"subject": "Changed"})
+		w.titled(t, map[string]string{"apt": "Changed"})
+		require.Equal(t, second, w.event(t, "apt").ID)
+	})
+	t.Run("create makes no third one where the answer is lost", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, collisions(acmesync.CollideCreate, false))
+		w.run(t)
+		byHand(t, w)
+		w.appFaults(t, map[string]any{"refuse_duplicates": true, "answer_lost_after_commit": 1})
+		w.set(t, "apt", appointment(at))
+		w.titled(t, map[string]string{"apt": "From Acme"})
+		eventually(t, "it is in step", func() bool { return w.balance(t, acmesync.Appointments).InStep == 1 })
+		require.Len(t, w.events(t, "apt"), 1)
+	})
+	t.Run("both ways, too, it is linked and brought up to date", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t, both(acmesync.ConflictRules{}))
+		w.run(t)
+		id := byHand(t, w)
+		w.set(t, "apt", appointment(at))
+		w.titled(t, map[string]string{"apt": "From Acme"})
+		require.Equal(t, id, w.event(t, "apt").ID)
+		eventually(t, "it is in step", func() bool { return w.balance(t, acmesync.Appointments).InStep == 1 })
 	})
 }

@@ -34,6 +34,7 @@ type deliverLane struct {
 	counted  bool      // no count is due: all were sent, and no fact has moved since
 	lowWater lowWater
 
+	audit    openAudit
 	refusals map[acmesync.Key]acmesync.Refusal // what the app did not take when it was last asked; nil: not read yet
 }
 
@@ -59,6 +60,9 @@ func (l *deliverLane) step(ctx context.Context) (progress, error) {
 	}
 	worked, failed, err := l.claimRound(ctx)
 	leave()
+	if err == nil && failed == nil && worked == idle {
+		worked, failed, err = l.auditStep(ctx)
+	}
 	if err != nil || failed == nil {
 		return worked, err
 	}
@@ -78,6 +82,11 @@ func (l *deliverLane) claimRound(ctx context.Context) (worked progress, failed, 
 	}
 	if err := l.loadRefusals(ctx); err != nil {
 		return idle, nil, err
+	}
+	if !l.audit.found && slices.ContainsFunc(pages, func(p acmesync.Page) bool { return p.Way == acmesync.ByAudit }) {
+		if err := l.lookAtAudit(ctx); err != nil {
+			return idle, nil, err
+		}
 	}
 	worked = busy
 	if l.priority == acmesync.Live && len(pages) < pagesOfMore {

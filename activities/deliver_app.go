@@ -25,7 +25,7 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 	}
 	linked := map[string]app.Change{} // by Acme's id
 	var acmeIDs []string
-	var made []app.Change // in the app
+	var made, instances []app.Change // in the app; of series
 	answered := map[string]bool{}
 	for _, change := range changes {
 		answered[change.ID] = true
@@ -36,7 +36,7 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 		case !ours:
 			r.count(page, done)
 		case strings.Contains(acmeID, "/"):
-			r.seriesInstance(page, o, change, newest)
+			instances = append(instances, change)
 		default:
 			linked[acmeID], acmeIDs = change, append(acmeIDs, acmeID)
 		}
@@ -48,6 +48,15 @@ func (r *round) appNews(ctx context.Context, page int, o acmesync.Order, newest 
 	}
 	if err := r.born(ctx, page, o, made, newest); err != nil {
 		return err
+	}
+	taken, err := r.instanceNews(ctx, page, o, instances, newest)
+	if err != nil {
+		return err
+	}
+	for id, change := range taken { // an exception stands for it
+		if _, twice := linked[id]; !twice {
+			linked[id], acmeIDs = change, append(acmeIDs, id)
+		}
 	}
 	return r.linkedNews(ctx, page, o, linked, acmeIDs, newest)
 }
@@ -138,16 +147,6 @@ func (r *round) unknownPeople(ctx context.Context, items []acme.Item) (map[strin
 		unknown[id] = versions[id] > entries[id].Version
 	}
 	return unknown, nil
-}
-
-// seriesInstance leaves an instance of a series as people have it in the app: what Acme knows is the series. The next change
-// of that instance in Acme writes it again.
-func (r *round) seriesInstance(page int, o acmesync.Order, change app.Change, newest map[acmesync.Key]*candidate) {
-	c := &candidate{key: acmesync.Key{Stream: acmesync.AppEvents, AcmeID: change.ID}, page: page, by: o, appID: change.ID, ends: done}
-	c.result = acmesync.LedgerEntry{
-		Key: c.key, Version: change.Version, SourceAt: change.UpdatedAt, State: acmesync.Skipped, Code: acmesync.SeriesEditInApp, AppID: change.ID,
-	}
-	r.order(newest, c, false)
 }
 
 // later leaves an order's events to another round because one side does not answer now. The app's failure is for the table.

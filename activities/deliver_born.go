@@ -30,7 +30,8 @@ type birth struct {
 type frozen struct {
 	Input    acme.AppointmentInput `json:"input"`
 	Contacts []string              `json:"contacts,omitempty"`
-	Event    app.Event             `json:"event"` // as the app had it then
+	Note     acmesync.Code         `json:"note,omitempty"` // what is to be said of the event once it is linked
+	Event    app.Event             `json:"event"`          // as the app had it then
 	Version  int64                 `json:"version"`
 }
 
@@ -182,8 +183,19 @@ func (r *round) freeze(ctx context.Context, b *birth) error {
 		}
 		return nil
 	}
-	if b.asked.Contacts, err = r.contactsOf(ctx, e.Attendees); err != nil {
+	ids, many, err := r.contactsOf(ctx, e.Attendees)
+	if err != nil {
 		return err
+	}
+	for i, id := range ids {
+		switch {
+		case many[i]:
+			b.asked.Note = acmesync.AttendeeAmbiguous
+		case id == "" && b.asked.Note == "":
+			b.asked.Note = acmesync.AttendeeUnknown
+		case id != "" && !slices.Contains(b.asked.Contacts, id):
+			b.asked.Contacts = append(b.asked.Contacts, id)
+		}
 	}
 	operation := operationOf(r.fence.Connection, c.appID)
 	input.ExternalRef = operation
@@ -194,32 +206,6 @@ func (r *round) freeze(ctx context.Context, b *birth) error {
 	}
 	b.intent = acmesync.Intent{Operation: operation, AppID: c.appID, Body: body}
 	return nil
-}
-
-// contactsOf finds the customers that an event names among Acme's contacts, by e-mail.
-func (r *round) contactsOf(ctx context.Context, attendees []app.Attendee) ([]string, error) {
-	var emails []string
-	for _, a := range attendees {
-		if a.Email != "" {
-			emails = append(emails, a.Email)
-		}
-	}
-	if len(emails) == 0 {
-		return nil, nil
-	}
-	found, err := r.TwoWay.ContactsByEmail(ctx, r.fence, emails)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	seen := map[string]bool{}
-	for _, email := range emails {
-		if id := found[email]; id != "" && !seen[id] {
-			seen[id] = true
-			ids = append(ids, id)
-		}
-	}
-	return ids, nil
 }
 
 // settleBirth notes how far an intent has come, and ends one that no page of this round answers for.

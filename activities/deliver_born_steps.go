@@ -121,6 +121,7 @@ func (r *round) linked(ctx context.Context, b *birth, res app.Result) error {
 	switch {
 	case res.Status == app.Updated || res.Status == app.Unchanged:
 		b.intent.Done, c.ends = true, done
+		c.result.Note(b.asked.Note)
 		r.took++
 		return r.enterBorn(ctx, b.item, c.appID, b.asked.Event, res)
 	case res.Status == app.Rejected && res.Code == "unknown_event":

@@ -23,6 +23,7 @@ type sides struct {
 	touched bool // state is to be written down
 	merged  mapping.Merged
 	lost    []acmesync.Overruled
+	company
 }
 
 const (
@@ -31,7 +32,7 @@ const (
 	acmeAgain  = 10 * time.Second
 )
 
-// any tells whether a record is a series or stands for an instance of one, was it, or may be: those come from Acme alone.
+// any tells whether a record is a series or stands for an instance of one, was it, or may be.
 func (s *serial) any() bool {
 	return s.series != nil || s.place != nil || len(s.parts) > 0 || s.later
 }
@@ -42,9 +43,20 @@ func (r *round) mergeBoth(ctx context.Context) error {
 		return nil
 	}
 	var open []*candidate
+	var placed []acmesync.Instance
 	for _, c := range r.candidates {
-		if c.key.Stream == acmesync.Appointments && c.ends == unsettled && !c.given && !c.serial.any() && c.entry.Steps&seriesSteps == 0 {
+		if c.key.Stream != acmesync.Appointments || c.ends != unsettled || c.given {
+			continue
+		}
+		if c.placed != nil {
+			placed, open = append(placed, *c.placed), append(open, c)
+		} else if !c.serial.any() && c.entry.Steps&seriesSteps == 0 {
 			open = append(open, c)
+		}
+	}
+	if len(placed) > 0 { // no event of a series is written that is not known here, see DoubtInstances
+		if err := r.Ledger.DoubtInstances(ctx, r.fence, placed); err != nil {
+			return err
 		}
 	}
 	if err := r.readAgreed(ctx, open); err != nil {
@@ -59,6 +71,14 @@ func (r *round) mergeBoth(ctx context.Context) error {
 	return r.births(ctx)
 }
 
+// leaveToMark ends the merge of an event that is to stay, cancelled, as its appointment is deleted: markCancelled goes on with it.
+// Nothing is agreed on any more, so what people do with it stays in the app.
+func (r *round) leaveToMark(c *candidate) {
+	r.commit.TwoWay.Forgotten = append(r.commit.TwoWay.Forgotten, c.key.AcmeID)
+	r.commit.TwoWay.Overruled = append(r.commit.TwoWay.Overruled, c.both.lost...)
+	c.both = nil
+}
+
 // mergePass merges and writes once; it answers those that somebody has changed meanwhile.
 func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*candidate, err error) {
 	if err := r.readApp(ctx, open); err != nil {
@@ -67,9 +87,17 @@ func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*cand
 	if err := r.adoptUnlinked(ctx, open); err != nil {
 		return nil, err
 	}
+	if err := r.meet(ctx, open); err != nil {
+		return nil, err
+	}
 	var toAcme []*candidate
 	for _, c := range open {
 		r.mergeOne(c)
+		if c.ends == unsettled {
+			if err := r.attendants(ctx, c); err != nil {
+				return nil, err
+			}
+		}
 		if c.ends == unsettled && (len(c.both.merged.ToAcme) > 0 || c.fate != "") {
 			toAcme = append(toAcme, c)
 		}
@@ -98,6 +126,8 @@ func (r *round) mergePass(ctx context.Context, open []*candidate) (again []*cand
 			upserts = append(upserts, c)
 		case c.event == nil && c.remove:
 			removals = append(removals, c)
+		case c.mark:
+			r.leaveToMark(c)
 		default:
 			r.agree(c)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"acmesync"
@@ -53,15 +54,19 @@ func (r *round) expected(c *candidate) (app.Event, error) {
 	if err != nil {
 		return app.Event{}, err
 	}
+	if slices.Contains(c.both.merged.ToAcme, "attendees") {
+		patch.ContactIDs = &c.both.contactIDs
+	}
 	c.patch = patch
 	a, err := acme.DecodeAppointment(c.item.Raw)
 	if err != nil {
 		return app.Event{}, err
 	}
-	return r.rules.Appointment(mapping.Patched(a, patch), nil, r.staff, r.occasion(c))
+	a = mapping.Patched(a, patch)
+	return r.rules.Appointment(a, named(r.contacts, a.ContactIDs), r.staff, r.occasion(c))
 }
 
-// tellAcme writes an appointment in Acme; moved says that it has changed there meanwhile: it was read again.
+// tellAcme writes an appointment in Acme; moved says that it is another one there now, and is to be merged again.
 func (r *round) tellAcme(ctx context.Context, c *candidate) (moved bool, err error) {
 	if r.acmeDown {
 		r.postpone(c, acmeAgain)
@@ -85,13 +90,22 @@ func (r *round) tellAcme(ctx context.Context, c *candidate) (moved bool, err err
 		return false, r.acmeFailed(ctx, c, err)
 	}
 	r.result.Wrote++
-	return false, r.acmeTook(ctx, c, item)
+	back := c.fate == undelete
+	if err := r.acmeTook(ctx, c, item); err != nil {
+		return false, err
+	}
+	return back && c.event != nil, nil
 }
 
 func (r *round) askAcme(ctx context.Context, c *candidate) (acme.Item, error) {
 	id := c.key.AcmeID
 	switch c.fate {
 	case acmesync.FateRemove:
+		if c.placed != nil { // alone it would give the instance back to the series
+			if err := r.exclude(ctx, placeOf(*c.placed)); err != nil {
+				return c.item, err
+			}
+		}
 		return c.item, r.acme.DeleteAppointment(ctx, id, c.item.Version)
 	case acmesync.FateMark:
 		canceled := acme.Canceled
@@ -113,6 +127,9 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 		c.result.Steps, c.result.AppID, c.result.Hash = 0, "", ""
 		r.commit.TwoWay.Forgotten = append(r.commit.TwoWay.Forgotten, c.key.AcmeID)
 		c.event, c.ends = nil, done
+		if c.placed != nil {
+			r.commit.NoInstances = append(r.commit.NoInstances, *c.placed)
+		}
 		return nil
 	case acmesync.FateMark:
 		if err := r.remap(ctx, c, item); err != nil || c.event == nil {
@@ -126,10 +143,7 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 			return err
 		}
 		c.fate = ""
-		b.state.Acme = *c.event // it came back as it was: what people changed in the app is theirs alone
-		b.touched = true
-		r.commit.Hints = append(r.commit.Hints, c.key) // and is taken to Acme by the next look
-		r.agreeLater(c)
+		b.state.Acme = *c.event // it came back as it was: what people have changed in the app is theirs alone, and is merged next
 		return nil
 	}
 	sent, seen := b.merged.ToAcme, *b.change.Event
@@ -141,18 +155,11 @@ func (r *round) acmeTook(ctx context.Context, c *candidate, item acme.Item) erro
 		return nil
 	}
 	b.state.Agree(sent, *c.event, seen)
-	merged := r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: seen, Newer: newer(c), Settled: settledBy(c)})
+	merged := r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: seen, Newer: newer(c), Settled: settledBy(c), Strangers: b.strangers})
 	b.merged.ToApp, b.merged.AppFields, b.merged.ToAcme = merged.ToApp, merged.AppFields, nil
 	b.touched = true
 	r.remember(c)
 	return nil
-}
-
-// agreeLater writes down the state as it is and leaves the rest to the next look.
-func (r *round) agreeLater(c *candidate) {
-	r.remember(c)
-	r.postpone(c, retryRest)
-	c.held = true
 }
 
 // refresh reads an appointment again that has changed in Acme since it was read.
@@ -206,7 +213,12 @@ func (r *round) remap(ctx context.Context, c *candidate, item acme.Item) error {
 	if err := r.mapAll(ctx); err != nil {
 		return err
 	}
-	if c.serial.any() { // it has become a series, or one of its instances: that is no business of a merge
+	if c.placed != nil && c.place != nil && placeOf(*c.place) == placeOf(*c.placed) {
+		if c.event != nil {
+			c.event.ExternalID = acmesync.ExternalID(r.fence.Connection, c.eventID())
+			c.mapped = mapping.EventHash(*c.event)
+		}
+	} else if c.placed != nil || c.serial.any() { // it has become a series, or one of its instances: that is no business of a merge
 		c.ends = superseded
 		r.commit.Hints = append(r.commit.Hints, c.key)
 	}

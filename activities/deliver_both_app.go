@@ -15,7 +15,8 @@ func (r *round) upsertBoth(ctx context.Context, batch []*candidate) error {
 	events := make([]app.Event, len(batch))
 	for i, c := range batch {
 		events[i] = c.both.merged.ToApp
-		events[i].ExternalID, events[i].Revision = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID), revision
+		events[i].ExternalID, events[i].Revision = acmesync.ExternalID(r.fence.Connection, c.eventID()), revision
+		events[i].AllowDuplicate = r.rules.MakesSecond()
 		if c.both.change != nil {
 			events[i].IfVersion = c.both.change.Version
 		}
@@ -24,7 +25,11 @@ func (r *round) upsertBoth(ctx context.Context, batch []*candidate) error {
 	if err != nil {
 		return err
 	}
-	return r.takeBoth(ctx, batch, results, revision)
+	if err := r.takeBoth(ctx, batch, results, revision); err != nil {
+		return err
+	}
+	_, err = r.linkTwins(ctx, batch) // what was linked is read and merged like any other
+	return err
 }
 
 func (r *round) removeBoth(ctx context.Context, batch []*candidate) error {
@@ -34,7 +39,7 @@ func (r *round) removeBoth(ctx context.Context, batch []*candidate) error {
 	}
 	refs := make([]app.EventRef, len(batch))
 	for i, c := range batch {
-		refs[i] = app.EventRef{ExternalID: acmesync.ExternalID(r.fence.Connection, c.key.AcmeID), Revision: revision, IfVersion: c.both.change.Version}
+		refs[i] = app.EventRef{ExternalID: acmesync.ExternalID(r.fence.Connection, c.eventID()), Revision: revision, IfVersion: c.both.change.Version}
 	}
 	results, err := r.app.DeleteEvents(ctx, refs)
 	if err != nil {

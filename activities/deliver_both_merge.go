@@ -50,7 +50,7 @@ func (r *round) mergeFields(c *candidate) {
 	b := c.both
 	r.base(c)
 	b.state.Settle(c.item.Version, *c.event)
-	b.merged = r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: *b.change.Event, Newer: newer(c), Settled: settledBy(c)})
+	b.merged = r.rules.Merge(b.state, mapping.Sides{Acme: *c.event, App: *b.change.Event, Newer: newer(c), Settled: settledBy(c), Strangers: b.strangers})
 	if c.item.Deleted {
 		b.merged.ToAcme = nil // a deleted record cannot be changed
 	}
@@ -73,6 +73,10 @@ func (r *round) base(c *candidate) {
 		return
 	}
 	b.agreed, b.touched = true, true
+	if c.made != nil { // the appointment was made of the event as it was then
+		b.state = mapping.State{Acme: *c.event, App: *c.made.Event}
+		return
+	}
 	theirs := *b.change.Event
 	theirs.ExternalID = c.event.ExternalID
 	if c.entry.Mapped != "" && c.entry.Mapped == c.mapped {
@@ -120,7 +124,7 @@ func (r *round) wholeToApp(c *candidate) {
 // deletedByHand: people have deleted the event in the app.
 func (r *round) deletedByHand(c *candidate) {
 	b := c.both
-	moved := !b.agreed && c.entry.Mapped != c.mapped || b.agreed && !mapping.Same(b.state.Acme, *c.event)
+	moved := !b.agreed && c.made == nil && c.entry.Mapped != c.mapped || b.agreed && !mapping.Same(b.state.Acme, *c.event)
 	if c.entry.Code == acmesync.DeletedInApp && !moved {
 		c.ends = duplicate
 		return
@@ -143,7 +147,7 @@ func (r *round) deletedByHand(c *candidate) {
 		r.wholeToApp(c)
 	case acmesync.AppSide:
 		c.fate = r.rules.DeletedInApp()
-		if c.fate == acmesync.FateKeep || c.item.Deleted {
+		if c.fate == acmesync.FateKeep || c.item.Deleted || c.fate == acmesync.FateMark && c.event.Status == app.StatusCancelled {
 			c.fate = ""
 			r.leftDeleted(c)
 		}
@@ -159,6 +163,7 @@ func (r *round) leftDeleted(c *candidate) {
 	c.both.state.Acme, c.both.agreed = *c.event, true
 	r.remember(c)
 	c.event, c.ends = nil, done
+	r.keepPlace(c)
 }
 
 // goneInAcme: the appointment is deleted in Acme, or is not to be carried over any more, and the app has its event.
@@ -166,7 +171,7 @@ func (r *round) goneInAcme(c *candidate) {
 	b := c.both
 	moved := b.agreed && !mapping.Same(b.state.App, *b.change.Event)
 	if !c.item.Deleted || !moved {
-		c.remove = true
+		c.remove = !c.mark
 		return
 	}
 	winner := acmesync.AcmeSide
@@ -181,12 +186,12 @@ func (r *round) goneInAcme(c *candidate) {
 	}
 	switch winner {
 	case acmesync.AppSide:
-		c.fate = undelete
+		c.fate, c.mark, c.stays = undelete, false, false
 	case acmesync.AcmeSide:
 		for _, f := range mapping.ChangedFields(b.state.App, *b.change.Event) {
 			b.lost = append(b.lost, acmesync.Overruled{AcmeID: c.key.AcmeID, Field: f.Field, Policy: r.rules.Policy("deleted"), Winner: winner, Lost: f.After})
 		}
-		c.remove = true
+		c.remove = !c.mark
 	default:
 		r.fail(c, undecided("deleted"))
 	}
@@ -208,9 +213,24 @@ func (r *round) agree(c *candidate) {
 			b.state.App = *b.change.Event
 		}
 		c.both.state.Acme = *c.event
+		c.result.Note(c.both.note)
 		r.remember(c)
 	}
 	r.commit.TwoWay.Overruled = append(r.commit.TwoWay.Overruled, c.both.lost...)
+	r.keepPlace(c)
+}
+
+// keepPlace writes down what the app has of an instance that an exception stands for.
+func (r *round) keepPlace(c *candidate) {
+	if c.placed == nil {
+		return
+	}
+	own := *c.placed
+	own.AppID, own.Revision, own.Mapped = "", 0, ""
+	if c.event != nil {
+		own.AppID, own.Revision, own.Mapped = c.result.AppID, c.result.Revision, c.mapped
+	}
+	r.commit.Instances = append(r.commit.Instances, own)
 }
 
 // remember writes down what both sides agree on by now.

@@ -40,7 +40,7 @@ func (r *round) readApp(ctx context.Context, open []*candidate) error {
 		byID := make(map[string]*candidate, n)
 		ids := make([]string, n)
 		for i, c := range open[:n] {
-			ids[i] = acmesync.ExternalID(r.fence.Connection, c.key.AcmeID)
+			ids[i] = acmesync.ExternalID(r.fence.Connection, c.eventID())
 			byID[ids[i]], c.both.change = c, nil
 		}
 		changes, err := r.app.ChangesOf(ctx, nil, ids)

@@ -2,9 +2,9 @@ package activities
 
 import (
 	"context"
-	"slices"
 
 	"acmesync"
+	"acmesync/mapping"
 )
 
 // collide finds the records of this round that are the same appointment as another under another id. One of them has the event:
@@ -18,7 +18,7 @@ func (r *round) collide(ctx context.Context) error {
 	var keys []string
 	for _, c := range r.candidates {
 		if c.key.Stream == acmesync.Appointments && c.event != nil && c.place == nil && !c.given {
-			c.business = r.businessKey(c)
+			c.business = mapping.BusinessKey(*c.event, c.item.ContactIDs, r.contacts)
 			byID[c.key.AcmeID] = c
 			keys = append(keys, c.business)
 		}
@@ -54,23 +54,6 @@ func later(a, b acmesync.BusinessKey) bool {
 		return a.SourceAt.After(b.SourceAt)
 	}
 	return a.AcmeID > b.AcmeID
-}
-
-// businessKey is the same for the same owner, start and contacts, whoever has taken a contact over.
-func (r *round) businessKey(c *candidate) string {
-	var contacts []string
-	for _, id := range c.item.ContactIDs {
-		if behind := r.contacts[id].ID; behind != "" {
-			id = behind
-		}
-		contacts = append(contacts, id)
-	}
-	slices.Sort(contacts)
-	parts := [][]byte{[]byte(c.event.OwnerID), []byte(c.event.Start.DateTime), []byte(c.event.Start.Date)}
-	for _, id := range slices.Compact(contacts) {
-		parts = append(parts, []byte(id))
-	}
-	return hashOf(parts...)
 }
 
 // sameAsAnother skips a record whose appointment another record stands for.

@@ -33,6 +33,7 @@ func (r *round) compare(ctx context.Context) error {
 		}
 		c.entry, c.known = entries[c.key]
 		if c.known && stale(c) {
+			r.noteAlive(c)
 			c.ends = superseded
 			continue
 		}
@@ -58,7 +59,7 @@ func stale(c *candidate) bool {
 	if c.item.Version != c.entry.Version {
 		return c.item.Version < c.entry.Version
 	}
-	return c.entry.State == acmesync.Deleted && !c.item.Deleted && c.way == acmesync.ByPoll
+	return c.entry.State == acmesync.Deleted && !c.item.Deleted && (c.way == acmesync.ByPoll || c.way == acmesync.ByAudit)
 }
 
 // hash covers all a write depends on: the record as it arrived, its people, the rules.

@@ -20,6 +20,9 @@ func (r *round) spare(c *candidate) {
 		return
 	}
 	c.ends = done
+	if c.entry.State == acmesync.InStep {
+		c.result.Code, c.result.Field = c.entry.Code, c.entry.Field // what was said of it holds still
+	}
 }
 
 // doubt has the ledger forget what the app holds of records that are about to be written, before they are: an attempt that ends

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 
 	"acmesync"
@@ -10,28 +11,30 @@ import (
 
 // candidate is a record of a round: the newest version of it that the round holds.
 type candidate struct {
-	key    acmesync.Key
-	item   acme.Item
-	way    acmesync.Way
-	page   int  // index into the round's pages: where its end is counted
-	again  bool // asked for by a person: news or not, a write is due
-	entry  acmesync.LedgerEntry
-	known  bool
-	hash   string
-	event  *app.Event // to be written
-	mapped string     // its hash
-	remove bool       // to be taken out of the app
-	mark   bool       // deleted, and to stay in the app as cancelled
-	stays  bool       // deleted, and to stay in the app, marked or not
-	result acmesync.LedgerEntry
-	fault  *acmesync.Fault
-	ends   outcome
-	by     acmesync.Order // the order that asked
-	poison bool           // whoever opened it did not come back: it parks unopened
-	given  bool           // an order says what it comes to: nothing is compared or mapped
-	opened bool           // an attempt that did not commit has had it: it may have been written
+	key     acmesync.Key
+	item    acme.Item
+	way     acmesync.Way
+	page    int  // index into the round's pages: where its end is counted
+	again   bool // asked for by a person: news or not, a write is due
+	entry   acmesync.LedgerEntry
+	known   bool
+	hash    string
+	event   *app.Event // to be written
+	mapped  string     // its hash
+	remove  bool       // to be taken out of the app
+	mark    bool       // deleted, and to stay in the app as cancelled
+	stays   bool       // deleted, and to stay in the app, marked or not
+	result  acmesync.LedgerEntry
+	fault   *acmesync.Fault
+	ends    outcome
+	by      acmesync.Order // the order that asked
+	audited bool           // brought by an audit's walk
+	poison  bool           // whoever opened it did not come back: it parks unopened
+	given   bool           // an order says what it comes to: nothing is compared or mapped
+	opened  bool           // an attempt that did not commit has had it: it may have been written
 
 	appID string                // of an event that people have changed in the app: how its order names it
+	made  *app.Change           // of an exception that this round has made of an event: what the event was then
 	both  *sides                // both ways: what is known beside Acme's record
 	fate  acmesync.Fate         // both ways: what becomes of Acme's record; empty: nothing, or fields of it
 	patch acme.AppointmentPatch // both ways: what Acme is asked to change
@@ -74,10 +77,11 @@ type round struct {
 	acmeDown bool              // Acme does not take writes in this round
 	late     error             // the app's failure while orders were opened
 
-	took        int   // records the app has taken in this round
-	putOff      []int // by page: how many of its rest the app could not take now
-	called      bool  // the app has answered something in this round
-	failedAlone int   // records that failed alone since anything succeeded
+	waiting     []*candidate // for a third party
+	took        int          // records the app has taken in this round
+	putOff      []int        // by page: how many of its rest the app could not take now
+	called      bool         // the app has answered something in this round
+	failedAlone int          // records that failed alone since anything succeeded
 
 	instances int          // events of the series that were expanded so far
 	inParts   []*candidate // who has to do with series
@@ -89,7 +93,7 @@ func (l *deliverLane) round(ctx context.Context, pages []acmesync.Page) (failed,
 	for i, p := range pages {
 		r.ends[i].Envelope = p.Envelope
 	}
-	for _, step := range []func(context.Context) error{r.open, r.compare, r.mapAll, r.collide, r.planSeries} {
+	for _, step := range []func(context.Context) error{r.open, r.enrich, r.compare, r.mapAll, r.collide, r.planSeries} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -150,7 +154,7 @@ func (r *round) openPage(page int, items []acme.Item, newest map[acmesync.Key]*c
 			r.ends[page].Rest = append(r.ends[page].Rest, item.ID)
 		default:
 			allowed--
-			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page, opened: p.Tries > 0}
+			c := &candidate{key: acmesync.Key{Stream: p.Stream, AcmeID: item.ID}, item: item, way: p.Way, page: page, opened: p.Tries > 0, audited: p.Way == acmesync.ByAudit}
 			if spent(p) {
 				c.poison = true
 			}
@@ -200,7 +204,7 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 	}
 	if before.item.Version < c.item.Version || (before.item.Version == c.item.Version && c.way == acmesync.ByHint) {
 		r.count(before.page, superseded)
-		before.item, before.way, before.page, before.appID = c.item, c.way, c.page, c.appID
+		before.item, before.way, before.page, before.appID, before.audited = c.item, c.way, c.page, c.appID, c.audited
 		before.ask(c)
 		return
 	}
@@ -214,6 +218,9 @@ func (r *round) add(newest map[acmesync.Key]*candidate, c *candidate) {
 
 // ask takes over that a person asked for the record, by whichever of its arrivals.
 func (c *candidate) ask(other *candidate) {
+	if other.made != nil {
+		c.made = other.made
+	}
 	if other.again {
 		c.again, c.by = true, other.by
 	}
@@ -234,14 +241,15 @@ func (r *round) count(page int, o outcome) {
 	}
 }
 
-// parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again.
+// parkRaw keeps an item that is no record at all. Nobody knows its id, so its content names it: every poll may bring it again,
+// at another place of a page.
 func (r *round) parkRaw(page int, item acme.Item) {
 	p := r.pages[page]
+	trouble := cmp.Or(item.Trouble(), "This item has no usable id, version or time of change.")
 	r.commit.Parked = append(r.commit.Parked, acmesync.ParkedRecord{
-		Key: acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Raw)},
-		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id",
-			Message: "This item has no usable id, version or time of change. Have it repaired in Acme, then discard it here."},
-		Body: item.Raw,
+		Key:   acmesync.Key{Stream: p.Stream, AcmeID: acmesync.RawPrefix + hashOf(item.Content())},
+		Fault: acmesync.Fault{Code: acmesync.Unreadable, Field: "id", Message: trouble + " Have it repaired in Acme, then discard it here."},
+		Body:  item.Raw,
 	})
 	r.count(page, parked)
 }

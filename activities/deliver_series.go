@@ -26,6 +26,7 @@ type serial struct {
 	place  *acmesync.Instance // of an exception: the instance it stands for
 	parts  []*candidate       // events in "instances" that it has to write or to remove
 	endsAt time.Time          // when the last of its events is over
+	placed *acmesync.Instance // both ways, of an exception that is merged: the instance it has
 	later  bool               // it waits for the next round: this one has as many events as it may hold
 
 	of       *candidate // of a part: whose it is
@@ -48,6 +49,9 @@ func (c *candidate) part(i acmesync.Instance) *candidate {
 func (c *candidate) eventID() string {
 	if c.of != nil {
 		return acmesync.InstanceID(c.instance.Series, c.instance.Original)
+	}
+	if c.placed != nil {
+		return acmesync.InstanceID(c.placed.Series, c.placed.Original)
 	}
 	return c.key.AcmeID
 }
@@ -198,7 +202,11 @@ func (p *seriesPlan) take(c *candidate) {
 	event.ExternalID = p.externalID(at)
 	mapped := mapping.EventHash(event)
 	if c.again || row.Holder != c.key.AcmeID || row.AppID == "" || row.Mapped != mapped && !p.keepsFirst(row) {
-		p.write(c, own, event, mapped)
+		if p.bothWays() && c.entry.Steps&acmesync.StepWritten == 0 {
+			c.event, c.mapped, c.placed = &event, mapped, &own // merged like any appointment
+		} else {
+			p.write(c, own, event, mapped)
+		}
 	}
 	c.result.AppID, c.result.Revision, c.result.Mapped = row.AppID, row.Revision, mapped
 }
@@ -264,7 +272,7 @@ func (p *seriesPlan) writeInstance(c *candidate, at place, e app.Event) {
 			return
 		}
 	}
-	p.write(c, acmesync.Instance{Series: at.series, Original: at.original, Holder: c.key.AcmeID, AppID: row.AppID, Revision: row.Revision}, e, mapped)
+	p.write(c, acmesync.Instance{Series: at.series, Original: at.original, Holder: c.key.AcmeID, AppID: row.AppID, Revision: row.Revision, Mapped: row.Mapped}, e, mapped)
 }
 
 // keepsFirst: the tenant wants events to stay as they were first delivered. One that nobody is sure of is written.

@@ -16,12 +16,14 @@ func (r *round) settle(ctx context.Context) error {
 	for _, c := range r.candidates {
 		r.settleOne(c)
 	}
+	r.settleWaiting()
 	for i := range r.ends {
 		if len(r.ends[i].Rest) > r.putOff[i] {
 			r.ends[i].RetryAfter = retryRest
 		}
 	}
 	r.commit.Ended = append(r.commit.Ended, r.ends...)
+	r.commit.Instances = lastOfEach(r.commit.Instances)
 	if err := r.Ledger.CommitDelivered(ctx, r.fence, r.commit); err != nil {
 		return err
 	}
@@ -58,6 +60,7 @@ func (r *round) settleOne(c *candidate) {
 	if c.ends == duplicate || c.ends == superseded {
 		return
 	}
+	r.noteDifference(c)
 	r.commit.Entries = append(r.commit.Entries, c.result)
 	r.noteKey(c)
 	if c.fault != nil {
@@ -83,6 +86,20 @@ func (r *round) settleOne(c *candidate) {
 	if !c.endsAt.IsZero() {
 		r.link(c)
 	}
+}
+
+// lastOfEach keeps what was said last of each instance: an exception and its series may both have had to do with one.
+func lastOfEach(all []acmesync.Instance) []acmesync.Instance {
+	at := make(map[place]int, len(all))
+	var each []acmesync.Instance
+	for _, i := range all {
+		if n, twice := at[placeOf(i)]; twice {
+			each[n] = i
+			continue
+		}
+		at[placeOf(i)], each = len(each), append(each, i)
+	}
+	return each
 }
 
 // named is how a candidate's envelope names it.

@@ -24,6 +24,9 @@ func (r *round) write(ctx context.Context) error {
 	if err := r.markCancelled(ctx); err != nil {
 		return err
 	}
+	if err := r.sparePeoples(ctx); err != nil {
+		return err
+	}
 	var upserts, removals []*candidate
 	for _, c := range r.candidates {
 		switch {
@@ -151,6 +154,7 @@ func (r *round) upsert(ctx context.Context, batch []*candidate) error {
 	for i, c := range batch {
 		c.event.Revision = revision
 		events[i] = *c.event
+		events[i].AllowDuplicate = r.rules.MakesSecond()
 	}
 	results, err := r.app.UpsertEvents(ctx, events)
 	if err != nil {
@@ -159,7 +163,11 @@ func (r *round) upsert(ctx context.Context, batch []*candidate) error {
 	if err := r.take(ctx, batch, results, revision); err != nil {
 		return err
 	}
-	return r.linkTwins(ctx, batch)
+	linked, err := r.linkTwins(ctx, batch)
+	if err != nil || len(linked) == 0 {
+		return err
+	}
+	return r.upsert(ctx, linked)
 }
 
 func (r *round) removeEvents(ctx context.Context, batch []*candidate) error {
@@ -194,6 +202,7 @@ func (r *round) take(ctx context.Context, batch []*candidate, results []app.Resu
 			r.result.Wrote++
 		case app.Duplicate:
 			c.twin = res.ID
+		case app.Conflict: // people were faster: it is read again
 		case app.Rejected:
 			r.fail(c, rejected(res.Field))
 		case app.Stale:

@@ -8,6 +8,7 @@ import (
 	"acmesync"
 	"acmesync/acme"
 	"acmesync/app"
+	"acmesync/lookup"
 )
 
 // failure is a fault outside, sorted.
@@ -60,6 +61,7 @@ func (f failure) verdict() verdict {
 func sortFailure(err error) failure {
 	var fromAcme *acme.Error
 	var fromApp *app.Error
+	var fromLookup *lookup.Error
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, acmesync.ErrFenced), errors.Is(err, acmesync.ErrEpoch):
 		return failure{kind: acmesync.Ours, err: err}
@@ -67,6 +69,8 @@ func sortFailure(err error) failure {
 		return failure{kind: acmeKinds[fromAcme.Kind], dependency: acmesync.DependsOnAcme, retryAfter: fromAcme.RetryAfter, sick: fromAcme.Sick, err: err}
 	case errors.As(err, &fromApp):
 		return failure{kind: appKinds[fromApp.Kind], dependency: acmesync.DependsOnApp, retryAfter: fromApp.RetryAfter, sick: fromApp.Sick, err: err}
+	case errors.As(err, &fromLookup):
+		return failure{kind: acmesync.Kind(fromLookup.Kind), dependency: acmesync.DependsOnLookup, retryAfter: fromLookup.RetryAfter, err: err}
 	}
 	return failure{kind: acmesync.Ours, err: err}
 }

@@ -8,8 +8,6 @@ import (
 	"acmesync"
 	"acmesync/acme"
 	"acmesync/mapping"
-
-	"go.temporal.io/sdk/activity"
 )
 
 // Fetch is the lane that reads Acme into the inbox: hints first, then the next page of a stream that is due.
@@ -37,6 +35,7 @@ type fetchLane struct {
 	left        bool      // the app's changes are not listened to any more
 	rangAt      time.Time // when it was last looked whether something waits for delivery
 	noneDue     time.Time // when it was last seen that no stream is due
+	noBudget    time.Time // until then no page of a backfill can be paid for
 	walks       map[acmesync.Stream]*acme.Walk
 }
 
@@ -147,6 +146,7 @@ func (l *fetchLane) prepareNow(ctx context.Context) error {
 
 func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 	var people []acmesync.Person
+	var seen []acme.Item
 	q := acme.ListQuery{}
 	var walk acme.Walk
 	for {
@@ -160,6 +160,7 @@ func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 		if err != nil {
 			return nil, err
 		}
+		seen = append(seen, page.Items...)
 		for _, item := range page.Items {
 			user, err := acme.DecodeUser(item.Raw)
 			if err != nil {
@@ -171,6 +172,7 @@ func (l *fetchLane) readUsers(ctx context.Context) ([]acmesync.Person, error) {
 			})
 		}
 		if page.NextCursor == "" {
+			l.look(ctx, acmesync.Stream(acme.Users), seen)
 			return people, nil
 		}
 		q.Cursor = page.NextCursor
@@ -199,11 +201,39 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 	if err != nil || full {
 		return false, err
 	}
+	if !p.Backfilled && p.Stream != acmesync.AppEvents {
+		if soon, wait, err := l.afford(ctx); err != nil || wait {
+			return soon, err
+		}
+	}
+	if err := l.auditAfterAbsence(ctx, p); err != nil {
+		return false, err
+	}
 	l.polled[p.Stream] = true
 	if p.Stream == acmesync.AppEvents {
 		return true, l.appChanges(ctx, p)
 	}
 	return true, l.judgeIf(ctx, p.Stream, l.page(ctx, p))
+}
+
+const (
+	perBackfillPage = 2                      // requests: the page, and the contacts it names
+	soonAffordable  = time.Second            // a wait that the attempt lasts out
+	lookForHints    = 100 * time.Millisecond // while it does
+)
+
+// afford tells whether a page of a backfill can be paid for now. Where it cannot, hints go on meanwhile: they have a share of their
+// own. Where that takes longer, the attempt ends as if nothing was due.
+func (l *fetchLane) afford(ctx context.Context) (soon, wait bool, err error) {
+	d, err := l.budget.afford(ctx, perBackfillPage)
+	if err != nil || d == 0 {
+		return false, false, err
+	}
+	if d <= soonAffordable {
+		return true, true, l.pause(ctx, min(d, lookForHints))
+	}
+	l.noBudget, l.notBefore = time.Now().Add(d), d
+	return false, true, nil
 }
 
 func (l *fetchLane) inboxFull(ctx context.Context) (bool, error) {
@@ -232,7 +262,7 @@ func (l *fetchLane) commit(ctx context.Context, r acmesync.Fetched) error {
 	for _, p := range r.Pages {
 		l.result.Read += p.Records
 	}
-	if len(r.Pages) > 0 || len(r.Orders) > 0 {
+	if len(r.Pages) > 0 || len(r.Orders) > 0 || len(r.Absent) > 0 {
 		if !l.Looker.Nudge(l.key(acmesync.Deliver)) {
 			l.wake(ctx, acmesync.Deliver)
 		}
@@ -250,50 +280,5 @@ func (at *attempt) wake(ctx context.Context, other acmesync.Lane) {
 	}
 	if err != nil {
 		at.log.Warn("the ring got lost", "lane", other, "error", err)
-	}
-}
-
-// budget takes requests from the limit owner's budget in chunks, so that most calls ask nobody.
-type budget struct {
-	Budgets
-	owner     string
-	left      int
-	unlimited time.Time // until then no limit is known and nobody is asked
-}
-
-const (
-	budgetChunk   = 5
-	budgetRecheck = 2 * time.Second
-)
-
-// take waits for one request of the budget.
-func (b *budget) take(ctx context.Context, at *attempt, live bool) error {
-	activity.RecordHeartbeat(ctx, at.result) // each call outside is a sign of life of its own
-	if b.left > 0 {
-		b.left--
-		return nil
-	}
-	if time.Now().Before(b.unlimited) {
-		return nil
-	}
-	for {
-		granted, wait, err := b.LeaseBudget(ctx, b.owner, budgetChunk, live)
-		if err != nil {
-			return err
-		}
-		if granted < 0 {
-			b.unlimited = time.Now().Add(budgetRecheck)
-			return nil
-		}
-		if granted > 0 {
-			b.left = granted - 1
-			return nil
-		}
-		if err := at.pause(ctx, max(wait, 10*time.Millisecond)); err != nil {
-			return err
-		}
-		if at.leaving() {
-			return acmesync.ErrEpoch // out of time: the attempt ends here and the next one waits on
-		}
 	}
 }

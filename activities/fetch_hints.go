@@ -75,10 +75,14 @@ func (l *fetchLane) readHints(ctx context.Context, stream acmesync.Stream, hints
 
 // readBatch reads ids together. A batch that makes a healthy Acme fail three times is halved; one id failing alone parks.
 func (l *fetchLane) readBatch(ctx context.Context, stream acmesync.Stream, ids []string, byID map[string][]acmesync.Hint) error {
-	batch, err := l.batchGet(ctx, stream, ids)
+	batch, err := l.batchGet(ctx, stream, ids, true)
 	if err == nil {
 		l.failedAlone = 0
-		return l.settleHints(ctx, stream, ids, batch, byID)
+		if err := l.settleHints(ctx, stream, ids, batch, byID); err != nil {
+			return err
+		}
+		l.look(ctx, stream, batch.Items)
+		return nil
 	}
 	if !l.oneIsAtFault(ctx, err) {
 		return err
@@ -122,14 +126,14 @@ func (l *fetchLane) oneIsAtFault(ctx context.Context, err error) bool {
 	return f.sick && l.healthy(ctx)
 }
 
-func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []string) (acme.Batch, error) {
+func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []string, live bool) (acme.Batch, error) {
 	tries := batchTries
 	if len(ids) == 1 {
 		tries = aloneTries
 	}
 	for try := 1; ; try++ {
 		for range l.acme.Requests(acme.Resource(stream), len(ids)) {
-			if err := l.budget.take(ctx, l.attempt, true); err != nil {
+			if err := l.budget.take(ctx, l.attempt, live); err != nil {
 				return acme.Batch{}, err
 			}
 		}
@@ -146,7 +150,7 @@ func (l *fetchLane) batchGet(ctx context.Context, stream acmesync.Stream, ids []
 
 // settleHints ends the hints that this read satisfied and puts the others off.
 func (l *fetchLane) settleHints(ctx context.Context, stream acmesync.Stream, ids []string, batch acme.Batch, byID map[string][]acmesync.Hint) error {
-	contacts, err := l.contactsOf(ctx, stream, batch.Items)
+	contacts, err := l.contactsOf(ctx, stream, batch.Items, true)
 	if err != nil {
 		return err
 	}
@@ -207,7 +211,7 @@ func (l *fetchLane) settleMissing(ctx context.Context, r *acmesync.Fetched, stre
 	if err != nil {
 		return err
 	}
-	gone := acmesync.Order{Action: acmesync.OrderGone, Stream: stream}
+	absent := acmesync.Absent{Stream: stream}
 	for _, id := range missing {
 		entry, known := entries[id]
 		column := acmesync.CountDone
@@ -220,11 +224,11 @@ func (l *fetchLane) settleMissing(ctx context.Context, r *acmesync.Fetched, stre
 			column = acmesync.CountSuperseded
 		}
 		if known && entry.State != acmesync.Deleted {
-			gone.IDs = append(gone.IDs, id)
+			absent.IDs = append(absent.IDs, id)
 		}
 	}
-	if len(gone.IDs) > 0 {
-		r.Orders = append(r.Orders, gone)
+	if len(absent.IDs) > 0 {
+		r.Absent = append(r.Absent, absent)
 	}
 	return nil
 }

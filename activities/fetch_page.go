@@ -47,9 +47,13 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 	if nothingNew(p, next, items) {
 		items = nil
 	}
-	contacts, err := l.contactsOf(ctx, p.Stream, items)
+	contacts, err := l.contactsOf(ctx, p.Stream, items, priority == acmesync.Live)
 	if err != nil {
 		return err
+	}
+	way := acmesync.ByPoll
+	if auditing(p) {
+		way = acmesync.ByAudit
 	}
 	if !next.Walking {
 		next.Restarts = 0
@@ -59,9 +63,13 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 			return err
 		}
 	}
-	if err := l.commit(ctx, l.fetched(p.Stream, acmesync.ByPoll, priority, items, contacts, &next)); err != nil {
+	if err := l.commit(ctx, l.fetched(p.Stream, way, priority, items, contacts, &next)); err != nil {
 		return err
 	}
+	if auditing(p) && next.Backfilled {
+		l.wake(ctx, acmesync.Deliver) // the last page may have been empty
+	}
+	l.look(ctx, p.Stream, items)
 	return l.release(ctx, acmesync.DependsOnAcme, p.Stream)
 }
 
@@ -130,6 +138,9 @@ func advance(p acmesync.Position, answer acme.Page) acmesync.Position {
 func (l *fetchLane) pollInterval(ctx context.Context, p acmesync.Position, answer acme.Page) (time.Duration, error) {
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		return time.Duration(s) * time.Second, nil
+	}
+	if l.rules.Scheduled() {
+		return l.rules.NextPoll(p.Now).Sub(p.Now), nil
 	}
 	unproven, trusted := l.rules.PollBounds()
 	if !p.Backfilled || p.Stream == acmesync.Contacts {
@@ -283,6 +294,7 @@ func (l *fetchLane) stepOver(ctx context.Context, p acmesync.Position, cause err
 		return cause
 	}
 	p.WatermarkAt, p.WatermarkID = &high, ""
+	p.Gaps++
 	p.Cursor, p.Walking, p.PollAfter, p.PageFailures = "", false, 0, 0
 	l.log.Error("a record makes Acme fail; its range is parked", "stream", p.Stream, "at", low)
 	return l.commit(ctx, acmesync.Fetched{Position: &p, Parked: []acmesync.ParkedRecord{{

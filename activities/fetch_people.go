@@ -8,8 +8,9 @@ import (
 )
 
 // contactsOf reads the people that nobody has read yet and that go with what was read: the contacts that appointments name, and
-// whoever has taken a contact over. They are committed with the page.
-func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, items []acme.Item) ([]acmesync.Person, error) {
+// whoever has taken a contact over. They are committed with the page, and read from the same share of the budget: those of a
+// backfill's pages must not use up what is kept for hints.
+func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, items []acme.Item, live bool) ([]acmesync.Person, error) {
 	seen := map[string]bool{}
 	var ids []string
 	name := func(id string) {
@@ -41,7 +42,7 @@ func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, item
 		if err != nil {
 			return nil, err
 		}
-		found, err := l.readContacts(ctx, unknown)
+		found, err := l.readContacts(ctx, unknown, live)
 		if err != nil {
 			return nil, err
 		}
@@ -57,11 +58,11 @@ func (l *fetchLane) contactsOf(ctx context.Context, stream acmesync.Stream, item
 // maxMergeDepth bounds how far a chain of merged contacts is followed.
 const maxMergeDepth = 5
 
-func (l *fetchLane) readContacts(ctx context.Context, ids []string) ([]acmesync.Person, error) {
+func (l *fetchLane) readContacts(ctx context.Context, ids []string, live bool) ([]acmesync.Person, error) {
 	var people []acmesync.Person
 	for len(ids) > 0 {
 		n := min(len(ids), acme.MaxBatch)
-		found, err := l.readContactBatch(ctx, ids[:n])
+		found, err := l.readContactBatch(ctx, ids[:n], live)
 		if err != nil {
 			return nil, err
 		}
@@ -73,8 +74,8 @@ func (l *fetchLane) readContacts(ctx context.Context, ids []string) ([]acmesync.
 
 // readContactBatch halves a batch that a healthy Acme fails on or refuses. One contact that cannot be had alone is left out:
 // its events are delivered without it, and the next page that names it asks again.
-func (l *fetchLane) readContactBatch(ctx context.Context, ids []string) ([]acmesync.Person, error) {
-	batch, err := l.batchGet(ctx, acmesync.Contacts, ids)
+func (l *fetchLane) readContactBatch(ctx context.Context, ids []string, live bool) ([]acmesync.Person, error) {
+	batch, err := l.batchGet(ctx, acmesync.Contacts, ids, live)
 	if err == nil {
 		return l.peopleOf(batch.Items), nil
 	}
@@ -85,11 +86,11 @@ func (l *fetchLane) readContactBatch(ctx context.Context, ids []string) ([]acmes
 		l.log.Warn("a contact cannot be had; its events go without it", "contact_id", ids[0])
 		return nil, nil
 	}
-	first, err := l.readContactBatch(ctx, ids[:len(ids)/2])
+	first, err := l.readContactBatch(ctx, ids[:len(ids)/2], live)
 	if err != nil {
 		return nil, err
 	}
-	second, err := l.readContactBatch(ctx, ids[len(ids)/2:])
+	second, err := l.readContactBatch(ctx, ids[len(ids)/2:], live)
 	return append(first, second...), err
 }
 
@@ -106,9 +107,8 @@ func (l *fetchLane) peopleOf(items []acme.Item) []acmesync.Person {
 			Kind: acmesync.ContactPerson, ID: contact.ID, Version: contact.Version, Hash: hashOf(item.Raw),
 			MergedInto: contact.MergedInto, Forgotten: contact.PrivacyDeletedAt != nil, Body: item.Raw,
 		}
-		if len(contact.Emails) > 0 {
-			p.Email = contact.Emails[0]
-		}
+		reach := l.rules.Reach(contact)
+		p.Email, p.Phone = reach.Email, reach.Phone
 		people = append(people, p)
 	}
 	return people

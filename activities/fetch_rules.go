@@ -24,7 +24,7 @@ const (
 // moment later is made by the same attempt, so that an idle tenant is woken once for all its streams.
 func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, held []acmesync.Stream) (p acmesync.Position, found bool, err error) {
 	for _, p := range positions {
-		if slices.Contains(held, p.Stream) || !p.Due && !l.soon(p) {
+		if slices.Contains(held, p.Stream) || !p.Due && !l.soon(p) || !p.Backfilled && time.Now().Before(l.noBudget) {
 			continue
 		}
 		wait := l.restsFor(p)
@@ -43,7 +43,7 @@ func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, hel
 }
 
 func (l *fetchLane) soon(p acmesync.Position) bool {
-	interval, _ := l.rules.PollBounds()
+	interval, _ := l.rules.PollBounds() // of a schedule, whose times lie minutes apart, the shortest
 	if s := l.tenant.Config.PollSeconds; s > 0 {
 		interval = time.Duration(s) * time.Second
 	}
@@ -97,7 +97,7 @@ func digest(items []acme.Item) string {
 	}
 	parts := make([][]byte, len(items))
 	for i, item := range items {
-		parts[i] = item.Raw
+		parts[i] = item.Content()
 	}
 	return hashOf(parts...)
 }

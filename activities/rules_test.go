@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/acme"
 	"acmesync/app"
 
 	"github.com/stretchr/testify/require"
@@ -266,6 +267,50 @@ func TestQuietHours(t *testing.T) {
 		w.ruled(t, acmesync.Config{PollSeconds: 3600})
 		w.becomes(t, "apt_waits", "in_step", "")
 	})
+}
+
+func TestPollTimes(t *testing.T) {
+	t.Parallel()
+	soon := time.Now().UTC().Add(3 * time.Hour)
+	w := newWorld(t, acmesync.Config{Poll: acmesync.PollRules{At: []string{soon.Format("4 15 * * *")}, TimeZone: "UTC"}})
+	w.put(t, "appointments", "apt_first", appointment(nil))
+	w.run(t)
+	w.becomes(t, "apt_first", "in_step", "")
+	w.quiet(t)
+	next := func(t *testing.T) {
+		t.Helper()
+		require.Equal(t, 3, w.scalar(t, `SELECT count(*) FROM positions WHERE stream <> 'app_events' AND abs(extract(epoch FROM due_at - $1::timestamptz)) < 30`,
+			soon.Truncate(time.Minute)))
+	}
+	t.Run("once it is complete, all streams are due at the next of the times", next)
+	t.Run("webhooks are followed between", func(t *testing.T) {
+		w.put(t, "appointments", "apt_waits", appointment(nil))
+		w.bring(t, "apt_told", nil)
+		w.becomes(t, "apt_told", "in_step", "")
+		require.Nil(t, w.event(t, "apt_waits"))
+	})
+	t.Run("a poll brings what no webhook told, and leads to the next time", func(t *testing.T) {
+		w.poll(t)
+		w.becomes(t, "apt_waits", "in_step", "")
+		w.quiet(t)
+		next(t)
+	})
+}
+
+func TestAnAccountWithoutPushIsPolled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 5, Profile: []byte(`{"subscriptions": {"none": true}}`)})
+	w.do.PublicURL = "http://127.0.0.1:1"
+	w.put(t, "appointments", "apt_before", appointment(nil))
+	w.run(t)
+	w.becomes(t, "apt_before", "in_step", "")
+	w.put(t, "appointments", "apt_after", appointment(nil))
+	w.becomes(t, "apt_after", "in_step", "")
+	require.Zero(t, w.scalar(t, `SELECT count(*) FROM envelopes WHERE way <> 'poll'`), "all came by polls")
+	acmeClient := &acme.Client{BaseURL: w.acmeURL, APIKey: w.key}
+	all, err := acmeClient.Subscriptions(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, all, "nothing was asked to push")
 }
 
 func TestIdlePolls(t *testing.T) {

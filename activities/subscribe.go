@@ -19,8 +19,9 @@ func (l *fetchLane) subscribe(ctx context.Context) error {
 	if err != nil || !due {
 		return err
 	}
+	url := l.hookURL()
 	if id != "" {
-		alive, err := l.subscriptionAlive(ctx, id)
+		alive, err := l.subscriptionAlive(ctx, id, url)
 		if err != nil {
 			return err
 		}
@@ -31,7 +32,6 @@ func (l *fetchLane) subscribe(ctx context.Context) error {
 	if err := l.budget.take(ctx, l.attempt, true); err != nil {
 		return err
 	}
-	url := l.PublicURL + "/hooks/acme/" + l.connection.HookEndpoint
 	made, err := l.acme.Subscribe(ctx, url, []string{"*"})
 	if acme.KindOf(err) == acme.KindRejected || acme.KindOf(err) == acme.KindConflict {
 		l.log.Error("Acme refuses a webhook subscription; polls go on without", "error", err)
@@ -43,10 +43,23 @@ func (l *fetchLane) subscribe(ctx context.Context) error {
 	if err := l.Cleanups.CommitSubscription(ctx, l.fence, made.ID, made.Secret, lookAgain); err != nil {
 		return err
 	}
-	return l.dropStrays(ctx, url, made.ID)
+	return l.dropStrays(ctx, made.ID, id)
 }
 
-func (l *fetchLane) subscriptionAlive(ctx context.Context, id string) (bool, error) {
+// hookURL is where Acme is to tell of changes: in the way that the tenant's profile says.
+func (l *fetchLane) hookURL() string {
+	if l.acme.Profile.PushesSOAP() {
+		return l.hooksAt("soap")
+	}
+	return l.hooksAt("acme")
+}
+
+func (l *fetchLane) hooksAt(way string) string {
+	return l.PublicURL + "/hooks/" + way + "/" + l.connection.HookEndpoint
+}
+
+// subscriptionAlive tells whether a subscription is active and leads to where it shall: the profile may say another way now.
+func (l *fetchLane) subscriptionAlive(ctx context.Context, id, url string) (bool, error) {
 	if err := l.budget.take(ctx, l.attempt, true); err != nil {
 		return false, err
 	}
@@ -57,6 +70,9 @@ func (l *fetchLane) subscriptionAlive(ctx context.Context, id string) (bool, err
 	if err != nil {
 		return false, err
 	}
+	if s.URL != "" && s.URL != url {
+		return false, nil
+	}
 	if s.Status == "active" {
 		return true, nil
 	}
@@ -64,9 +80,9 @@ func (l *fetchLane) subscriptionAlive(ctx context.Context, id string) (bool, err
 	return false, nil
 }
 
-// dropStrays removes subscriptions of ours that nobody remembers: one whose answer was lost, one that was disabled.
-// Their deliveries would be signed with a secret we do not have.
-func (l *fetchLane) dropStrays(ctx context.Context, url, keep string) error {
+// dropStrays removes subscriptions of ours that nobody remembers: one whose answer was lost, one that was disabled, one to
+// another way in. Their deliveries would be signed with a secret we do not have, or be refused.
+func (l *fetchLane) dropStrays(ctx context.Context, keep, before string) error {
 	if err := l.budget.take(ctx, l.attempt, true); err != nil {
 		return err
 	}
@@ -75,7 +91,7 @@ func (l *fetchLane) dropStrays(ctx context.Context, url, keep string) error {
 		return err
 	}
 	for _, s := range all {
-		if s.URL != url || s.ID == keep {
+		if s.ID == keep || s.ID != before && s.URL != l.hooksAt("acme") && s.URL != l.hooksAt("soap") {
 			continue
 		}
 		if err := l.acme.Unsubscribe(ctx, s.ID); err != nil {

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, c acmesync.Config) *world {
 	w.makeTenant(t, c)
 	w.do = &activities.Activities{
 		Tenants: w.DB, Lanes: w.DB, Inbox: w.DB, Ledger: w.DB, People: w.DB, Holds: w.DB, Counts: w.DB, Budgets: w.DB,
-		Reviews: w.DB, Cleanups: w.DB, Fleet: w.DB, TwoWay: w.DB, Doorbell: doorbell{}, Alerts: w.alerts,
+		Reviews: w.DB, Cleanups: w.DB, Audits: w.DB, Lookups: w.DB, Fleet: w.DB, TwoWay: w.DB, Drift: w.DB, Doorbell: doorbell{}, Alerts: w.alerts,
 		HTTP: &http.Client{Timeout: 30 * time.Second}, Gate: activities.NewGate(4), Looker: &activities.Looker{Find: w.DB},
 	}
 	return w
@@ -267,7 +267,11 @@ func (w *world) balance(t require.TestingT, stream acmesync.Stream) acmesync.Bal
 }
 
 func eventually(t require.TestingT, what string, holds func() bool) {
-	deadline := time.Now().Add(30 * time.Second)
+	within(t, 30*time.Second, what, holds)
+}
+
+func within(t require.TestingT, limit time.Duration, what string, holds func() bool) {
+	deadline := time.Now().Add(limit)
 	for tick := time.NewTicker(5 * time.Millisecond); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
 			require.FailNow(t, "it never came to pass: "+what)

@@ -45,20 +45,21 @@ const (
 
 // Event is a calendar entry as an integration writes it.
 type Event struct {
-	ExternalID    string     `json:"external_id"`          // unique in the workspace, at most 200 bytes
-	Revision      int64      `json:"revision"`             // 1 … 2^53-1; a lower one than the app holds is refused
-	IfVersion     int64      `json:"if_version,omitempty"` // write only while the event is at this version; 0: whatever it is
-	OwnerID       string     `json:"owner_id"`             // User.ID
-	Title         string     `json:"title"`                // at most 500 runes
-	Description   string     `json:"description,omitempty"`
-	Start         Moment     `json:"start"`
-	End           Moment     `json:"end"` // exclusive
-	Status        string     `json:"status"`
-	Outcome       string     `json:"outcome,omitempty"`
-	Visibility    string     `json:"visibility"`
-	Location      string     `json:"location,omitempty"`
-	ConferenceURL string     `json:"conference_url,omitempty"` // an absolute http(s) URL
-	Attendees     []Attendee `json:"attendees,omitempty"`
+	ExternalID     string     `json:"external_id"`               // unique in the workspace, at most 200 bytes
+	Revision       int64      `json:"revision"`                  // 1 … 2^53-1; a lower one than the app holds is refused
+	IfVersion      int64      `json:"if_version,omitempty"`      // write only while the event is at this version; 0: whatever it is
+	AllowDuplicate bool       `json:"allow_duplicate,omitempty"` // make it though a person has made the same; it is said once and not kept
+	OwnerID        string     `json:"owner_id"`                  // User.ID
+	Title          string     `json:"title"`                     // at most 500 runes
+	Description    string     `json:"description,omitempty"`
+	Start          Moment     `json:"start"`
+	End            Moment     `json:"end"` // exclusive
+	Status         string     `json:"status"`
+	Outcome        string     `json:"outcome,omitempty"`
+	Visibility     string     `json:"visibility"`
+	Location       string     `json:"location,omitempty"`
+	ConferenceURL  string     `json:"conference_url,omitempty"` // an absolute http(s) URL
+	Attendees      []Attendee `json:"attendees,omitempty"`
 }
 
 // EventRef names an event to delete; the app keeps its revision as a tombstone.
@@ -89,7 +90,7 @@ const (
 	Absent    ResultStatus = "absent"    // delete of an event the app does not have
 	Stale     ResultStatus = "stale"     // lower revision than the app's; Revision is the app's own
 	Conflict  ResultStatus = "conflict"  // not at if_version any more; Version is where it is
-	Duplicate ResultStatus = "duplicate" // of a new external id: the event ID, made in the app, is the same; link it
+	Duplicate ResultStatus = "duplicate" // of a new external id: the event ID, made in the app, is the same; link it, or allow it
 	Rejected  ResultStatus = "rejected"
 	Failed    ResultStatus = "failed" // the app could not do this item now; again later
 )

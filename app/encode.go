@@ -28,6 +28,9 @@ func AppendEvent(b []byte, e *Event) []byte {
 	b = append(b, `,"revision":`...)
 	b = strconv.AppendInt(b, e.Revision, 10)
 	b = appendVersion(b, e.IfVersion)
+	if e.AllowDuplicate {
+		b = append(b, `,"allow_duplicate":true`...)
+	}
 	b = appendField(b, `,"owner_id":`, e.OwnerID)
 	b = appendField(b, `,"title":`, e.Title)
 	b = appendOptional(b, `,"description":`, e.Description)

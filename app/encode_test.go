@@ -40,7 +40,7 @@ func TestEncode(t *testing.T) {
 	t.Parallel()
 	t.Run("an event is written as encoding/json writes it", func(t *testing.T) {
 		t.Parallel()
-		for _, e := range append(sampleEvents(2), Event{}, Event{Start: Moment{Date: "2026-01-01"}}) {
+		for _, e := range append(sampleEvents(2), Event{}, Event{Start: Moment{Date: "2026-01-01"}}, Event{IfVersion: 3, AllowDuplicate: true}) {
 			require.Equal(t, plain(t, e), string(AppendEvent(nil, &e)))
 		}
 	})

@@ -3,11 +3,13 @@ package config
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 func databaseURL(name, text string, f *Faults) Secret {
@@ -56,6 +58,14 @@ func flag(name, text string, f *Faults) bool {
 		f.add(name, "is neither true nor false", "use 1 or 0")
 	}
 	return value
+}
+
+func seconds(name, text string, least, most int, f *Faults) time.Duration {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < least || n > most {
+		f.add(name, "is no number of seconds within its bounds", fmt.Sprintf("use %d to %d", least, most))
+	}
+	return time.Duration(n) * time.Second
 }
 
 func address(name, text string, f *Faults) string {

@@ -6,6 +6,7 @@ package config
 import (
 	"cmp"
 	"context"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 )
@@ -44,10 +45,14 @@ type Worker struct {
 	AlertURLs   []Secret // shoutrrr's; they hold tokens
 	Kafka       Kafka
 	SQS         SQS
+	DriftEvery  time.Duration
 }
 
 // Starter is what the starter's commands on tenants and reviews need.
 type Starter struct{ Core }
+
+// Explore is what `starter explore` needs where it is not about a tenant.
+type Explore struct{ APIKey Secret } // Acme's; empty: it comes from a file
 
 // Migrate is what `starter migrate` needs.
 type Migrate struct{ Owner Secret } // URL of the tables' owner
@@ -86,6 +91,7 @@ func LoadWorker(ctx context.Context, env envconfig.Lookuper) (Worker, error) {
 		AlertURLs:   alertURLs(e.AlertURLs, &f),
 		Kafka:       kafka(e, &f),
 		SQS:         queue(e, &f),
+		DriftEvery:  seconds("ACMESYNC_DRIFT_SECONDS", e.DriftSeconds, 1, 86_400, &f),
 	}
 	c.PublicURL = publicURL(e, c.AllowPrivateHosts, &f)
 	return c, f.err()
@@ -99,6 +105,15 @@ func LoadStarter(ctx context.Context, env envconfig.Lookuper) (Starter, error) {
 	}
 	var f Faults
 	return Starter{Core: core(e, &f)}, f.err()
+}
+
+// LoadExplore reads what a look at an Acme needs that belongs to no tenant.
+func LoadExplore(ctx context.Context, env envconfig.Lookuper) (Explore, error) {
+	e, err := read(ctx, env)
+	if err != nil {
+		return Explore{}, err
+	}
+	return Explore{APIKey: NewSecret(e.AcmeAPIKey)}, nil
 }
 
 // LoadMigrate reads what migrations need. Its error is Faults.

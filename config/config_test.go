@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	"acmesync/config"
 
@@ -46,8 +47,17 @@ func TestDefaults(t *testing.T) {
 		"ALERT_URLS": "smtp://u:p@mail.example/?to=a@b.example,c@d.example, slack://hook:token@channel"}))
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1:9091", worker.MetricsAddr)
+	require.Equal(t, time.Minute, worker.DriftEvery)
 	require.Len(t, worker.AlertURLs, 2)
 	require.Equal(t, "smtp://u:p@mail.example/?to=a@b.example,c@d.example", worker.AlertURLs[0].Reveal())
+}
+
+func TestDriftSeconds(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []string{"0", "-1", "86401", "1m", "x"} {
+		_, err := config.LoadWorker(t.Context(), environment(map[string]string{"ACMESYNC_DRIFT_SECONDS": wrong}))
+		require.ErrorContains(t, err, "ACMESYNC_DRIFT_SECONDS", wrong)
+	}
 }
 
 func TestPrivateHostsNeedNoPublicURL(t *testing.T) {

@@ -38,6 +38,8 @@ type environment struct {
 	SQSEndpoint    string `env:"SQS_ENDPOINT_URL"`
 	SNSHosts       string `env:"SNS_HOSTS"`
 	SNSCAFile      string `env:"SNS_CA_FILE"`
+	AcmeAPIKey     string `env:"ACME_API_KEY"`
+	DriftSeconds   string `env:"ACMESYNC_DRIFT_SECONDS, default=60"`
 }
 
 func read(ctx context.Context, env envconfig.Lookuper) (environment, error) {

@@ -82,6 +82,7 @@ func (c *Control) Command(ctx context.Context, id acmesync.TenantID, command acm
 		acmesync.SyncNow:    workflows.SyncNowUpdate,
 		acmesync.RetryNow:   workflows.RetryNowUpdate,
 		acmesync.Rewalk:     workflows.BackfillUpdate,
+		acmesync.AuditAll:   workflows.AuditUpdate,
 		acmesync.Deactivate: workflows.DeactivateUpdate,
 	}[command.Name]
 	if !known {

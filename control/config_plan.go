@@ -1,9 +1,11 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"acmesync"
 	"acmesync/mapping"
@@ -102,6 +104,9 @@ func pollText(c acmesync.Config) string {
 	text := fmt.Sprintf("every %d seconds", c.PollSeconds)
 	if c.PollSeconds == 0 {
 		text = fmt.Sprintf("every %d to %d seconds", orDefault(c.Poll.MinSeconds, 60), orDefault(c.Poll.MaxSeconds, 900))
+	}
+	if len(c.Poll.At) > 0 {
+		text = "at the times " + strings.Join(c.Poll.At, " and ") + " of " + cmp.Or(c.Poll.TimeZone, "the account's time zone")
 	}
 	if n := len(c.Poll.Quiet); n > 0 {
 		text += fmt.Sprintf(" but in %d quiet windows", n)

@@ -168,13 +168,13 @@ const maxSecretBytes = 4096
 // them goes on.
 func (c *Control) SetCredentials(ctx context.Context, id acmesync.TenantID, secrets acmesync.Credentials, actor string) error {
 	invalid := &Invalid{Code: "invalid_value"}
-	for pointer, secret := range map[string]string{"/acme/api_key": secrets.AcmeAPIKey, "/app/token": secrets.AppToken} {
+	for pointer, secret := range map[string]string{"/acme/api_key": secrets.AcmeAPIKey, "/app/token": secrets.AppToken, "/lookup/token": secrets.LookupToken} {
 		if len(secret) > maxSecretBytes || strings.IndexFunc(secret, func(r rune) bool { return r <= ' ' || r >= 0x7f }) >= 0 {
 			invalid.add(pointer, "must be printable ASCII without spaces, at most 4,096 characters")
 		}
 	}
 	if secrets == (acmesync.Credentials{}) {
-		invalid.add("", "must hold acme.api_key, app.token or both")
+		invalid.add("", "must hold acme.api_key, app.token or lookup.token")
 	}
 	if err := invalid.err(); err != nil {
 		return err

@@ -55,6 +55,11 @@ var rules = map[acmesync.CommandName]rule{
 		refusal: "only a running tenant can read everything again",
 		then:    walkAgain,
 	},
+	acmesync.AuditAll: {
+		from:    []acmesync.TenantState{acmesync.Active},
+		refusal: "only a tenant whose first sync is complete can be audited",
+		then:    beginAudit,
+	},
 	acmesync.Deactivate: {
 		from: []acmesync.TenantState{acmesync.Starting, acmesync.Active, acmesync.Paused, acmesync.NeedsReauth,
 			acmesync.Stopped, acmesync.Queued},
@@ -140,7 +145,11 @@ const lockLanes = `SELECT 1 FROM lanes WHERE tenant = $1 ORDER BY lane, shard FO
 // beginGeneration makes every stream start from the beginning and refuses what an earlier
 // activation left waiting. The ledger stays: what both sides agree on is not written again. So do people, and with them how
 // far changes of contacts were read.
-func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, _ acmesync.Command) error {
+func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync.Command) error {
+	missed, err := missedDeletes(ctx, tx, tenant)
+	if err != nil {
+		return err
+	}
 	for _, q := range []string{
 		`UPDATE envelopes SET ended_at = now(), outcome = '` + string(acmesync.EndedGeneration) + `', done = records - duplicate - superseded - parked
 			WHERE tenant = $1 AND ended_at IS NULL`,
@@ -163,7 +172,26 @@ func beginGeneration(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 			return fmt.Errorf("begin a generation: %w", err)
 		}
 	}
-	return nil
+	if !missed {
+		return nil
+	}
+	if err := openAudit(ctx, tx, tenant, c, "it was away for longer than Acme remembers deletes"); err != nil {
+		return err
+	}
+	return walkForAudit(ctx, tx, tenant)
+}
+
+// missedDeletes tells that Acme may have forgotten what was deleted since it was read last: no list will ever tell of it.
+func missedDeletes(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID) (bool, error) {
+	var missed bool
+	err := tx.GetContext(ctx, &missed, `
+		SELECT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = $1 AND p.stream IN ('appointments', 'touchpoints')
+			AND p.polled_at < now() - $2 * interval '1 day') AND EXISTS (SELECT 1 FROM ledger WHERE tenant = $1)`,
+		tenant, acmesync.DeletesKeptForDays-1)
+	if err != nil {
+		return false, fmt.Errorf("look when Acme was read last: %w", err)
+	}
+	return missed, nil
 }
 
 // endGeneration ends what waits with a code and leaves the effects outside to be undone.
@@ -197,6 +225,12 @@ func stop(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, c acmesync
 		if _, err := tx.ExecContext(ctx, q, args[:strings.Count(q, "$")]...); err != nil {
 			return fmt.Errorf("close what is parked: %w", err)
 		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM absences WHERE tenant = $1`, tenant); err != nil {
+		return fmt.Errorf("forget absences: %w", err)
+	}
+	if err := cancelAudit(ctx, tx, tenant, "the tenant has ended"); err != nil {
+		return err
 	}
 	return leaveSubscription(ctx, tx, tenant, c)
 }

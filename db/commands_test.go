@@ -256,7 +256,7 @@ func TestCommands(t *testing.T) {
 		positions, err := d.Positions(ctx, begin(t, d, "rewalk", acmesync.Fetch))
 		require.NoError(t, err)
 		for i, stream := range acmesync.Recorded() {
-			require.Equal(t, acmesync.Position{Stream: stream, Due: true, DueIn: positions[i].DueIn, Now: positions[i].Now}, positions[i])
+			require.Equal(t, acmesync.Position{Stream: stream, Due: true, DueIn: positions[i].DueIn, PolledAgo: positions[i].PolledAgo, Now: positions[i].Now}, positions[i])
 		}
 		require.NotNil(t, positions[2].WatermarkAt)
 	})

@@ -61,6 +61,10 @@ func (db *DB) decide(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID,
 		if ids, err = rereadRanges(ctx, tx, tenant, r.Stream, ids, d); err != nil {
 			return 0, err
 		}
+		f := acmesync.Fence{Tenant: tenant, Connection: acmesync.MainConnection, Generation: r.Generation}
+		if ids, err = believeAbsences(ctx, tx, f, r.Stream, ids, d); err != nil {
+			return 0, err
+		}
 	}
 	if err := db.storeOrders(ctx, tx, tenant, r.Generation, ordersFor(d, r.Stream, ids)); err != nil {
 		return 0, err

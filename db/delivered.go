@@ -29,6 +29,12 @@ func (db *DB) CommitDelivered(ctx context.Context, f acmesync.Fence, d acmesync.
 		if err := closeParked(ctx, tx, f, d.Closed); err != nil {
 			return err
 		}
+		if err := keepAbsent(ctx, tx, f, d.Closed); err != nil {
+			return err
+		}
+		if err := noteDifferences(ctx, tx, f, d.Audit, d.Differences); err != nil {
+			return err
+		}
 		if err := db.park(ctx, tx, f, d.Parked); err != nil {
 			return err
 		}

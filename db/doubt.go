@@ -17,24 +17,34 @@ func (db *DB) Doubt(ctx context.Context, f acmesync.Fence, keys []acmesync.Key) 
 	if len(keys) == 0 {
 		return nil
 	}
-	streams, ids := make([]string, len(keys)), make([]string, len(keys))
-	for i, k := range keys {
-		streams[i], ids[i] = string(k.Stream), k.AcmeID
-	}
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `
-			UPDATE ledger SET hash = '`+zeroHash+`', mapped = NULL, steps = steps | 1
-			WHERE ctid = ANY (ARRAY(
-				SELECT l.ctid FROM unnest($3::text[], $4::text[]) AS u (stream, id), LATERAL (
-					SELECT ctid FROM ledger WHERE tenant = $1 AND connection = $2 AND stream = u.stream AND acme_id = u.id OFFSET 0
-				) l))`, f.Tenant, f.Connection, pq.Array(streams), pq.Array(ids))
-		return err
+		return doubtKeys(ctx, tx, f, keys)
 	})
 	if err != nil {
 		return fmt.Errorf("doubt what the app of %s holds: %w", f.Tenant, err)
+	}
+	return nil
+}
+
+func doubtKeys(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, keys []acmesync.Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	streams, ids := make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		streams[i], ids[i] = string(k.Stream), k.AcmeID
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE ledger SET hash = '`+zeroHash+`', mapped = NULL, steps = steps | (stream = 'appointments')::int
+		WHERE ctid = ANY (ARRAY(
+			SELECT l.ctid FROM unnest($3::text[], $4::text[]) AS u (stream, id), LATERAL (
+				SELECT ctid FROM ledger WHERE tenant = $1 AND connection = $2 AND stream = u.stream AND acme_id = u.id OFFSET 0
+			) l))`, f.Tenant, f.Connection, pq.Array(streams), pq.Array(ids))
+	if err != nil {
+		return fmt.Errorf("doubt records: %w", err)
 	}
 	return nil
 }

@@ -27,6 +27,9 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 		if err := db.storeOrders(ctx, tx, f.Tenant, f.Generation, r.Orders); err != nil {
 			return err
 		}
+		if err := db.storeAbsences(ctx, tx, f, r.Absent); err != nil {
+			return err
+		}
 		if err := endHints(ctx, tx, f, r.Ended); err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ type victim struct {
 	cells          []acmesync.Cell
 	cleanup        acmesync.Cleanup
 	version        int64 // of its configuration
+	audit          string
 }
 
 // intrusion calls one method for the victim and answers what it has read: nothing at all is a zero or empty value.
@@ -54,14 +55,58 @@ var intrusions = map[string]intrusion{
 			Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "intruder"}},
 		}))
 	},
-	"ContactsByEmail": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return d.ContactsByEmail(ctx, v.deliver, []string{"canary-contact@example.test"})
+	"ContactsReached": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		var ids []string
+		all, err := d.ContactsReached(ctx, v.deliver, []acmesync.Reach{{Email: "canary-contact@example.test", Phone: "+12815550199"}})
+		for _, one := range all {
+			ids = append(append(ids, one.ByEmail...), one.ByPhone...)
+		}
+		return ids, err
 	},
 	"Intents":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Intents(ctx, v.deliver) },
 	"LeaveApp": func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.LeaveApp(ctx, v.fetch)) },
 	"Alive":    func(ctx context.Context, d *db.DB, v victim) (any, error) { return wrote(d.Alive(ctx, v.deliver)) },
 	"Apply": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Apply(ctx, v.id, acmesync.Command{ID: "intruder", Name: acmesync.Deactivate, Actor: "intruder", RemoveEvents: true})
+	},
+	"Lookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Lookups(ctx, v.deliver, "canary", []string{"canary@example.test"}, time.Hour)
+	},
+	"CommitLookups": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"intruder": {Found: true, Body: []byte(`"intruder"`)}}))
+	},
+	"Audits": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audits(ctx, v.id, 10) },
+	"AuditOf": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.AuditOf(ctx, v.id, "canary-command")
+	},
+	"CancelAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CancelAudit(ctx, v.id, v.audit, "intruder"))
+	},
+	"CellsAt": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		n, err := d.CellsAt(ctx, v.deliver, []acmesync.Cell{{UserID: "canary-app-user", Day: "2026-01-01", Channel: "email", Direction: "out", N: 99}})
+		return 1 - len(n), err // whoever sees the victim's cell knows that it is due
+	},
+	"CommitAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CommitAudit(ctx, v.deliver, acmesync.AuditComparing, acmesync.Audited{
+			Audit: v.audit, Seen: []string{"intruder"}, Cursor: "intruder", Hints: []acmesync.Key{{Stream: acmesync.Appointments, AcmeID: "intruder"}},
+		}))
+	},
+	"CompareLists": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.CompareLists(ctx, v.deliver, v.audit))
+	},
+	"Differences": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.Differences(ctx, v.id, v.audit, acmesync.Difference{}, 10)
+	},
+	"EndAsking": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.EndAsking(ctx, v.deliver, v.audit))
+	},
+	"EndAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.EndAudit(ctx, v.deliver, v.audit))
+	},
+	"OneAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.OneAudit(ctx, v.id, v.audit) },
+	"OpenAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		a, _, err := d.OpenAudit(ctx, v.deliver)
+		return a, err
 	},
 	"Audit":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Audit(ctx, v.id, 10) },
 	"Backlog": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Backlog(ctx, v.id) },
@@ -173,6 +218,16 @@ var intrusions = map[string]intrusion{
 	"CommitRemovedInstances": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.CommitRemovedInstances(ctx, v.deliver, []acmesync.Instance{{Series: "canary-series", Original: "20260601"}}))
 	},
+	"CommitDrift": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return d.CommitDrift(ctx, v.fetch, acmesync.DriftLook{Stream: acmesync.Appointments,
+			Seen:   []acmesync.Drift{{Stream: acmesync.Appointments, Field: "intruder", Finding: acmesync.UnknownField}},
+			Mended: []acmesync.Drift{{Stream: acmesync.Appointments, Field: "canary", Finding: acmesync.UnknownField}}})
+	},
+	"DriftState": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		state, err := d.DriftState(ctx, v.fetch, acmesync.Appointments)
+		return len(state.Fields) + len(state.Open), err
+	},
+	"Drifts":   func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Drifts(ctx, v.id) },
 	"DueCells": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.DueCells(ctx, v.deliver, 10) },
 	"EndLane": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		_, due, err := d.EndLane(ctx, v.deliver)
@@ -379,9 +434,18 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		Intents:   []acmesync.Intent{{Operation: "canary-operation", AppID: "canary-app-id", Body: []byte("canary")}},
 		Overruled: []acmesync.Overruled{{AcmeID: "canary-in-step", Field: "title", Policy: acmesync.AcmeWins, Winner: acmesync.AcmeSide, Lost: "canary"}},
 	}))
+	_, err = d.CommitDrift(ctx, v.fetch, acmesync.DriftLook{Stream: acmesync.Appointments, Fields: map[string]acmesync.FieldHistory{"canary": {Present: 1, Of: 1}},
+		Seen: []acmesync.Drift{{Stream: acmesync.Appointments, Field: "canary", Finding: acmesync.UnknownField, Records: 1}}})
+	require.NoError(t, err)
 	v.cleanup = acmesync.Cleanup{Kind: "unsubscribe", Target: "canary-old"}
 	exec(t, d, `INSERT INTO cleanups (tenant, connection, kind, target) VALUES ($1, 'main', 'unsubscribe', 'canary-old')`, v.id)
 	exec(t, d, `INSERT INTO arrival_totals (tenant, stream, received, done) VALUES ($1, 'appointments', 7, 7)`, v.id)
+	require.NoError(t, d.CommitLookups(ctx, v.deliver, "canary", map[string]acmesync.Lookup{"canary@example.test": {Found: true, Body: []byte(`"canary"`)}}))
+	v.audit = "11111111-1111-1111-1111-111111111111"
+	exec(t, d, `INSERT INTO audits (tenant, audit, connection, generation, actor, command_id) VALUES ($1, $2, 'main', 1, 'canary', 'canary-command')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO audit_differences (tenant, audit, side, stream, id, kind) VALUES ($1, $2, 'app', 'appointments', 'canary-in-step', 'missing')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO audit_seen (tenant, audit, id) VALUES ($1, $2, 'canary-event')`, v.id, v.audit)
+	exec(t, d, `INSERT INTO absences (tenant, connection, stream, acme_id) VALUES ($1, 'main', 'appointments', 'canary-in-step')`, v.id)
 	for table, rows := range dump(t, d, v.id) {
 		require.NotEmpty(t, rows, "%s has no row of the tenant: what reads it is not tried", table)
 	}
@@ -395,6 +459,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		exec(t, d, `UPDATE positions SET backfilled_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE cells SET sent = changed WHERE tenant = $1`, v.id)
+	case "EndAsking":
+		exec(t, d, `UPDATE audits SET state = 'asking' WHERE tenant = $1`, v.id)
 	case "EndedReviews":
 		exec(t, d, `UPDATE parked SET closed_at = now() WHERE tenant = $1`, v.id)
 	case "ClaimPages":

@@ -135,7 +135,9 @@ func (db *DB) EndLane(ctx context.Context, f acmesync.Fence) (wait time.Duration
 		if seconds != nil && *seconds <= 0 {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE tenant = $1 AND dependency = $2 AND next_at <= now()`, f.Tenant, dependencyOf[f.Lane])
+		// Whoever waits for a third party comes by every few seconds and holds it again: a hold that is older is nobody's.
+		_, err := tx.ExecContext(ctx, `DELETE FROM holds WHERE tenant = $1 AND (dependency = $2 AND next_at <= now()
+			OR $3 = 'deliver' AND dependency = 'lookup' AND next_at < now() - interval '1 minute')`, f.Tenant, dependencyOf[f.Lane], f.Lane)
 		return err
 	})
 	if errors.Is(notFound(err), acmesync.ErrNotFound) {
@@ -172,6 +174,8 @@ var dueOf = map[acmesync.Lane]string{
 		FROM (
 			SELECT min(due_at) AS at FROM envelopes WHERE tenant = $1 AND lane = 'deliver' AND ended_at IS NULL
 			UNION ALL SELECT min(coalesce(due_at, now())) FROM cells WHERE tenant = $1 AND changed > sent
+			UNION ALL SELECT now() + interval '3 seconds' FROM audits a WHERE a.tenant = $1 AND a.ended_at IS NULL AND (a.state <> 'reading'
+				OR NOT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = $1 AND p.audit = a.audit AND p.backfilled_at IS NULL))
 			UNION ALL SELECT max(next_at) FROM holds WHERE tenant = $1 AND dependency = 'app' AND next_at > now()
 		) due`,
 }

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"acmesync"
 
@@ -24,17 +23,15 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 	}
 	n := len(people)
 	kinds, ids, hashes, merged, keyIDs := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	versions, bodies, indexes := make([]int64, n), make([][]byte, n), make([][]byte, n)
+	versions, bodies, emails, phones := make([]int64, n), make([][]byte, n), make([][]byte, n), make([][]byte, n)
 	for i, p := range people {
 		kinds[i], ids[i], hashes[i], merged[i], versions[i] = string(p.Kind), p.ID, p.Hash, p.MergedInto, p.Version
 		var err error
 		if bodies[i], keyIDs[i], err = db.sealBody(ctx, f.Tenant, personBody(p.Kind, p.ID), p.Body); err != nil {
 			return err
 		}
-		if p.Email != "" {
-			if indexes[i], err = db.vault.blindIndex(ctx, f.Tenant, strings.ToLower(p.Email)); err != nil {
-				return err
-			}
+		if emails[i], phones[i], err = db.reachIndexes(ctx, f.Tenant, acmesync.Reach{Email: p.Email, Phone: p.Phone}); err != nil {
+			return err
 		}
 	}
 	var changed []struct {
@@ -42,19 +39,22 @@ func (db *DB) storePeople(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pe
 		ID   string              `db:"person_id"`
 	}
 	err := tx.SelectContext(ctx, &changed, `
-		INSERT INTO people AS p (tenant, connection, kind, person_id, version, hash, merged_into, email_index, body, key_id)
-		SELECT DISTINCT ON (u.kind, u.id) $1, $2, u.kind, u.id, u.version, u.hash, u.merged, u.idx, u.body, u.key
-		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::uuid[], $7::text[], $8::bytea[], $9::bytea[], $10::text[])
-			AS u (kind, id, version, hash, merged, idx, body, key)
+		INSERT INTO people AS p (tenant, connection, kind, person_id, version, hash, merged_into, email_index, phone_index, body, key_id)
+		SELECT DISTINCT ON (u.kind, u.id) $1, $2, u.kind, u.id, u.version, u.hash, u.merged, nullif(u.email, ''), nullif(u.phone, ''), u.body, u.key
+		FROM unnest($3::text[], $4::text[], $5::bigint[], $6::uuid[], $7::text[], $8::bytea[], $9::bytea[], $10::bytea[], $11::text[])
+			AS u (kind, id, version, hash, merged, email, phone, body, key)
 		ORDER BY u.kind, u.id, u.version DESC
 		ON CONFLICT (tenant, connection, kind, person_id) DO UPDATE SET version = excluded.version, hash = excluded.hash,
-			merged_into = excluded.merged_into, email_index = excluded.email_index, body = excluded.body, key_id = excluded.key_id, read_at = now()
+			merged_into = excluded.merged_into, email_index = excluded.email_index, phone_index = excluded.phone_index, body = excluded.body, key_id = excluded.key_id, read_at = now()
 		WHERE p.hash <> excluded.hash AND p.version <= excluded.version
 		RETURNING kind, person_id`,
 		f.Tenant, f.Connection, pq.Array(kinds), pq.Array(ids), pq.Array(versions), pq.Array(hashes), pq.Array(merged),
-		pq.ByteaArray(indexes), pq.ByteaArray(bodies), pq.Array(keyIDs))
+		pq.ByteaArray(emails), pq.ByteaArray(phones), pq.ByteaArray(bodies), pq.Array(keyIDs))
 	if err != nil {
 		return fmt.Errorf("store people: %w", err)
+	}
+	if err := reindex(ctx, tx, f, ids, hashes, emails, phones); err != nil {
+		return err
 	}
 	forgotten := map[string]bool{}
 	for _, p := range people {

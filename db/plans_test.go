@@ -92,6 +92,15 @@ func TestPlansWithoutStatistics(t *testing.T) {
 			}
 			return watched.CommitFetched(ctx, in, acmesync.Fetched{People: people})
 		}, "links", regexp.MustCompile(`Index Cond: .*contact_id = u\.id`)},
+		{"contacts are indexed anew by the whole key", func() error {
+			var people []acmesync.Person
+			for n, id := range ids {
+				p := person(acmesync.ContactPerson, id, 9)
+				p.Phone = fmt.Sprintf("+4144668%04d", n)
+				people = append(people, p)
+			}
+			return watched.CommitFetched(ctx, in, acmesync.Fetched{People: people})
+		}, "people", regexp.MustCompile(`(?s)Update on people.*Index Cond: .*person_id = u\.id`)},
 		{"a hint looks for one like it by its record", func() error {
 			return watched.CommitFetched(ctx, in, acmesync.Fetched{Hints: []acmesync.Key{appointment("r1"), appointment("r2")}})
 		}, "envelopes", regexp.MustCompile(`Index Cond: .*acme_id = u\.acme_id`)},

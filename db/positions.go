@@ -15,7 +15,8 @@ func (db *DB) Positions(ctx context.Context, f acmesync.Fence) ([]acmesync.Posit
 	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(alone(ctx), &all, `
 			SELECT stream, cursor, watermark_at, watermark_id, walking, backfilled_at IS NOT NULL AS backfilled,
-				page_limit, page_failures, restarts, tail, due_at <= now() AS due, extract(epoch FROM due_at - now()) AS due_in, now() AS now
+				page_limit, page_failures, restarts, tail, coalesce(audit::text, '') AS audit, gaps,
+				coalesce(extract(epoch FROM now() - polled_at), 0) AS polled_ago, due_at <= now() AS due, extract(epoch FROM due_at - now()) AS due_in, now() AS now
 			FROM positions WHERE tenant = $1 AND connection = $2 AND generation = $3
 			ORDER BY array_position(ARRAY['appointments', 'touchpoints', 'contacts'], stream)`,
 			f.Tenant, f.Connection, f.Generation)
@@ -44,10 +45,10 @@ func savePosition(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, p acmesync
 	_, err := tx.ExecContext(later(ctx), `
 		UPDATE positions SET cursor = $4, watermark_at = $5, watermark_id = $6, walking = $7,
 			backfilled_at = CASE WHEN $8 THEN coalesce(backfilled_at, now()) END,
-			page_limit = $9, page_failures = $10, polled_at = now(), due_at = now() + $11 * interval '1 millisecond', restarts = $13, tail = $14
+			page_limit = $9, page_failures = $10, polled_at = now(), due_at = now() + $11 * interval '1 millisecond', restarts = $13, tail = $14, gaps = $15
 		WHERE tenant = $1 AND connection = $2 AND stream = $3 AND generation = $12`,
 		f.Tenant, f.Connection, p.Stream, p.Cursor, p.WatermarkAt, p.WatermarkID, p.Walking, p.Backfilled,
-		p.PageLimit, p.PageFailures, p.PollAfter.Milliseconds(), f.Generation, p.Restarts, p.Tail)
+		p.PageLimit, p.PageFailures, p.PollAfter.Milliseconds(), f.Generation, p.Restarts, p.Tail, p.Gaps)
 	if err != nil {
 		return fmt.Errorf("save the position of %s: %w", p.Stream, err)
 	}

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"acmesync"
@@ -225,41 +224,6 @@ func (db *DB) overruled(ctx context.Context, tx *sqlx.Tx, tenant acmesync.Tenant
 		all = append(all, o)
 	}
 	return all, rows.Err()
-}
-
-// ContactsByEmail finds contacts by their first address, merges followed; keyed by the address asked for.
-func (db *DB) ContactsByEmail(ctx context.Context, f acmesync.Fence, emails []string) (map[string]string, error) {
-	indexes := make([][]byte, len(emails))
-	for i, email := range emails {
-		var err error
-		if indexes[i], err = db.vault.blindIndex(ctx, f.Tenant, strings.ToLower(email)); err != nil {
-			return nil, fmt.Errorf("look contacts of %s up: %w", f.Tenant, err)
-		}
-	}
-	found := map[string]string{}
-	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
-		rows, err := tx.QueryxContext(ctx, `
-			SELECT u.email, p.id FROM unnest($3::text[], $4::bytea[]) AS u (email, idx), LATERAL (
-				SELECT coalesce(nullif(merged_into, ''), person_id) AS id FROM people
-				WHERE tenant = $1 AND connection = $2 AND kind = 'contact' AND email_index = u.idx ORDER BY (merged_into <> ''), person_id LIMIT 1
-			) p`, f.Tenant, f.Connection, pq.Array(emails), pq.ByteaArray(indexes))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var email, id string
-			if err := rows.Scan(&email, &id); err != nil {
-				return err
-			}
-			found[email] = id
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look contacts of %s up: %w", f.Tenant, err)
-	}
-	return found, nil
 }
 
 // AppSubscriptionDue answers the app's subscription a tenant has (empty: none) and whether it is to be looked at. It makes

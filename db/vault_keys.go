@@ -56,6 +56,9 @@ func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c ac
 		if err := db.putSecret(ctx, tx, tenant, "app_token", c.AppToken); err != nil {
 			return err
 		}
+		if err := db.putSecret(ctx, tx, tenant, "lookup_token", c.LookupToken); err != nil {
+			return err
+		}
 		// Attempts that hold the old ones end at their next page.
 		if _, err := tx.ExecContext(ctx, `UPDATE tenants SET epoch = epoch + 1, version = version + 1 WHERE tenant = $1`, tenant); err != nil {
 			return fmt.Errorf("raise the epoch: %w", err)
@@ -67,11 +70,11 @@ func (db *DB) SetCredentials(ctx context.Context, tenant acmesync.TenantID, c ac
 // Credentials opens a connection's secrets; missing ones are empty.
 func (db *DB) Credentials(ctx context.Context, tenant acmesync.TenantID) (acmesync.Credentials, error) {
 	var c acmesync.Credentials
-	secrets, err := db.secrets(ctx, tenant, "acme_api_key", "app_token")
+	secrets, err := db.secrets(ctx, tenant, "acme_api_key", "app_token", "lookup_token")
 	if err != nil {
 		return c, err
 	}
-	c.AcmeAPIKey, c.AppToken = secrets["acme_api_key"], secrets["app_token"]
+	c.AcmeAPIKey, c.AppToken, c.LookupToken = secrets["acme_api_key"], secrets["app_token"], secrets["lookup_token"]
 	return c, nil
 }
 

@@ -43,7 +43,8 @@ type account struct {
 
 type options struct {
 	workers, apis int
-	brokers       bool // Kafka, and SNS that is believed
+	brokers       bool     // Kafka, and SNS that is believed
+	env           []string // of both, beside what every stack has
 }
 
 func newStack(t *testing.T, o options) *stack {
@@ -74,6 +75,7 @@ func newStack(t *testing.T, o options) *stack {
 		s.env = append(s.env, "KAFKA_BROKERS="+s.kafka, "KAFKA_TOPIC=acme.changes",
 			"SNS_HOSTS="+address(acmePort), "SNS_CA_FILE="+filepath.Join(data, "acme", "sns", "ca.pem"))
 	}
+	s.env = append(s.env, o.env...)
 	waitHTTP(t, s.acmeURL+"/healthz")
 	waitHTTP(t, s.appURL+"/healthz")
 	s.dial(t)

@@ -15,7 +15,7 @@ import (
 func Of(profile *acme.Profile, body []byte) (events []acmesync.HookEvent, reason string) {
 	parsed, raw, err := profile.ParseEvents(body)
 	if err != nil {
-		return []acmesync.HookEvent{Unreadable(body)}, reasonOf(err)
+		return []acmesync.HookEvent{Unreadable(body)}, Reason(err)
 	}
 	readable := false
 	for i, e := range parsed {
@@ -24,16 +24,21 @@ func Of(profile *acme.Profile, body []byte) (events []acmesync.HookEvent, reason
 			continue
 		}
 		readable = true
-		one := acmesync.HookEvent{AcmeID: e.ObjectID, Version: e.Version, Body: raw[i]}
-		if one.Stream = streamOf(e.Type); one.Stream == "" {
-			one.Outcome = acmesync.EndedUnknown
-		}
-		events = append(events, one)
+		events = append(events, OfEvent(e, raw[i]))
 	}
 	if !readable {
 		return events, "unreadable_events"
 	}
 	return events, ""
+}
+
+// OfEvent is what an event leaves: a reason to look at its record, where the product syncs such records.
+func OfEvent(e acme.Event, raw []byte) acmesync.HookEvent {
+	one := acmesync.HookEvent{Stream: streamOf(e.Type), AcmeID: e.ObjectID, Version: e.Version, Body: raw}
+	if one.Stream == "" {
+		one.Outcome = acmesync.EndedUnknown
+	}
+	return one
 }
 
 // OfMessage makes hints of a broker's message, which usually is one event; webhooks are always lists.
@@ -55,7 +60,8 @@ func Unreadable(body []byte) acmesync.HookEvent {
 	return acmesync.HookEvent{Raw: true, Outcome: acmesync.Unreadable, Body: body}
 }
 
-func reasonOf(err error) string {
+// Reason is why something could not be read, as a word.
+func Reason(err error) string {
 	var told *acme.Error
 	if errors.As(err, &told) && told.Code != "" {
 		return told.Code

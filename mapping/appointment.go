@@ -25,17 +25,12 @@ func (r *Rules) appointment(a acme.Appointment, contacts []acme.Contact, staff S
 	if err := r.leftOut(a, when, on); err != nil {
 		return app.Event{}, err
 	}
-	owner, err := r.ownerOf(a, staff)
-	if err != nil {
-		return app.Event{}, err
+	if wrong := r.wrong(a, when, staff); len(wrong) > 0 {
+		return app.Event{}, wrong[0]
 	}
-	if when.fault != nil {
-		return app.Event{}, when.fault
-	}
+	owner, _ := staff.AppUser(a.OwnerID)
 	e := app.Event{OwnerID: owner.ID, Start: when.start, End: when.end}
-	if e.Status, e.Outcome, err = r.standing(a.Status); err != nil {
-		return app.Event{}, err
-	}
+	e.Status, e.Outcome, _ = r.standing(a.Status)
 	if a.IsPrivate && r.appointments.Scope.Private != acmesync.PrivateFull {
 		e.Visibility, e.Title, e.Outcome = app.VisibilityBusy, privateTitle, ""
 		return e, nil
@@ -47,6 +42,20 @@ func (r *Rules) appointment(a acme.Appointment, contacts []acme.Contact, staff S
 	e.ConferenceURL = a.ConferenceURL
 	e.Attendees = attendees(contacts, r.settings.Region)
 	return e, nil
+}
+
+// wrong is all that keeps the built-in mapping from making an event of what is not left out; the first is what the record gets as
+// its code.
+func (r *Rules) wrong(a acme.Appointment, when span, staff Staff) []error {
+	var all []error
+	if _, err := r.ownerOf(a, staff); err != nil {
+		all = append(all, err)
+	}
+	all = append(all, when.faults...)
+	if _, _, err := r.standing(a.Status); err != nil {
+		all = append(all, err)
+	}
+	return all
 }
 
 // leftOut tells what is not carried over, whatever else may be wrong with it.
@@ -84,7 +93,7 @@ type span struct {
 	start, end  app.Moment
 	from, until time.Time // zero: cannot be read
 	wholeDays   bool
-	fault       error // why it is no appointment as it stands
+	faults      []error // why it is no appointment as it stands
 }
 
 func times(a acme.Appointment, z *zones, s Settings) span {
@@ -97,21 +106,25 @@ func times(a acme.Appointment, z *zones, s Settings) span {
 		t.end, t.until, badEnd = z.moment(*a.End, "end", s.TimeZone)
 	}
 	t.wholeDays = t.start.Date != "" || t.end.Date != ""
+	if a.Start == nil {
+		t.faults = append(t.faults, park(acmesync.StartMissing, "start", "The appointment has no start; set one in Acme."))
+	}
+	if a.End == nil {
+		t.faults = append(t.faults, park(acmesync.EndMissing, "end", "The appointment has no end; set one in Acme."))
+	}
+	for _, bad := range []error{badStart, badEnd} {
+		if bad != nil {
+			t.faults = append(t.faults, bad)
+		}
+	}
 	switch {
-	case a.Start == nil:
-		t.fault = park(acmesync.StartMissing, "start", "The appointment has no start; set one in Acme.")
-	case a.End == nil:
-		t.fault = park(acmesync.EndMissing, "end", "The appointment has no end; set one in Acme.")
-	case badStart != nil:
-		t.fault = badStart
-	case badEnd != nil:
-		t.fault = badEnd
+	case len(t.faults) > 0: // they cannot be compared
 	case (t.start.Date == "") != (t.end.Date == ""):
-		t.fault = park(acmesync.TimeInvalid, "end",
-			"One of start and end is a whole day and the other a time of day; make both alike in Acme.")
+		t.faults = []error{park(acmesync.TimeInvalid, "end",
+			"One of start and end is a whole day and the other a time of day; make both alike in Acme.")}
 	case !t.until.After(t.from):
-		t.fault = park(acmesync.EndBeforeStart, "end",
-			"The appointment does not end after it starts; correct its times in Acme.")
+		t.faults = []error{park(acmesync.EndBeforeStart, "end",
+			"The appointment does not end after it starts; correct its times in Acme.")}
 	}
 	return t
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nyaruka/phonenumbers"
 
+	"acmesync"
 	"acmesync/acme"
 	"acmesync/app"
 )
@@ -47,6 +48,27 @@ func attendee(c acme.Contact, region string) app.Attendee {
 		}
 	}
 	return a
+}
+
+// Reach is how a contact is found by what its attendees in the app show. One that is deleted is not to be found.
+func (r *Rules) Reach(c acme.Contact) acmesync.Reach {
+	if c.DeletedAt != nil || c.PrivacyDeletedAt != nil {
+		return acmesync.Reach{}
+	}
+	return r.reach(email(c.Emails), phone(c.Phones, r.settings.Region))
+}
+
+// ReachOf is how an attendee whom people have typed in the app is looked up among contacts.
+func (r *Rules) ReachOf(a app.Attendee) acmesync.Reach {
+	return r.reach(email([]string{a.Email}), a.Phone)
+}
+
+func (r *Rules) reach(email, phone string) acmesync.Reach {
+	number, ok := e164(phone, r.settings.Region)
+	if !ok {
+		number = "" // what is no number tells nobody from another
+	}
+	return acmesync.Reach{Email: email, Phone: number}
 }
 
 // email is the first address that can be written to, its domain in lower case. The part before the @ is the

@@ -58,6 +58,6 @@ func listed(attendees []app.Attendee) string {
 
 // EventHash covers all that an event says: not how it is written.
 func EventHash(e app.Event) string {
-	e.Revision, e.IfVersion = 0, 0
+	e.Revision, e.IfVersion, e.AllowDuplicate = 0, 0, false
 	return acmesync.Hash(app.AppendEvent(nil, &e))
 }

@@ -151,8 +151,8 @@ func TestSchemaAgreesWithConfig(t *testing.T) {
 		event := []string{"deleted"}
 		for i := range reflect.TypeFor[app.Event]().NumField() {
 			name, _, _ := strings.Cut(reflect.TypeFor[app.Event]().Field(i).Tag.Get("json"), ",")
-			// start stands for end too, status for the outcome; attendees do not travel back.
-			if !slices.Contains([]string{"external_id", "revision", "if_version", "end", "outcome", "attendees"}, name) {
+			// start stands for end too, status for the outcome.
+			if !slices.Contains([]string{"external_id", "revision", "if_version", "allow_duplicate", "end", "outcome"}, name) {
 				event = append(event, name)
 			}
 		}

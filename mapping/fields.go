@@ -52,6 +52,14 @@ func CompileFields(rules []acmesync.FieldRule, tables Tables) (*Fields, []Proble
 //
 // Of an event that only shows its time as taken, rules change times and status. One that a rule makes so is emptied.
 func (f *Fields) Apply(e *app.Event, src Source) error {
+	if wrong := f.apply(e, src, 1); len(wrong) > 0 {
+		return wrong[0]
+	}
+	return nil
+}
+
+// apply goes on after a rule that cannot be followed, until so many are found.
+func (f *Fields) apply(e *app.Event, src Source, most int) (wrong []error) {
 	if f == nil || len(f.rules) == 0 {
 		return nil
 	}
@@ -68,18 +76,20 @@ func (f *Fields) Apply(e *app.Event, src Source) error {
 			why = rule.target.put(r, value)
 		}
 		if why != "" {
-			return unmapped(rule.target.name, why)
+			if wrong = append(wrong, unmapped(rule.target.name, why)); len(wrong) == most {
+				return wrong
+			}
 		}
 	}
 	if why := ordered(e); why != "" && e.End != before.End {
-		return unmapped("end", why)
+		return append(wrong, unmapped("end", why))
 	} else if why != "" && e.Start != before.Start {
-		return unmapped("start", why)
+		return append(wrong, unmapped("start", why))
 	}
 	if e.Visibility == app.VisibilityBusy && !busy {
 		*e = busyOnly(*e)
 	}
-	return nil
+	return wrong
 }
 
 func unmapped(field string, why cause) error {

@@ -53,6 +53,8 @@ type Sides struct {
 	Newer acmesync.Side
 	// Settled decides every conflict that is left to a person; empty: none is.
 	Settled acmesync.Side
+	// Strangers are attendees of App who are no contact that is known: they stay in the app.
+	Strangers []app.Attendee
 }
 
 // Start and end are one field, and so are status and outcome: halves of either side would make what nobody wrote.
@@ -80,7 +82,7 @@ var mergedFields = []struct {
 		func(to, from *app.Event) { to.Location = from.Location }, func(e *app.Event) string { return e.Location }},
 	{"conference_url", func(a, b *app.Event) bool { return a.ConferenceURL != b.ConferenceURL },
 		func(to, from *app.Event) { to.ConferenceURL = from.ConferenceURL }, func(e *app.Event) string { return e.ConferenceURL }},
-	{"attendees", func(a, b *app.Event) bool { return !slices.Equal(a.Attendees, b.Attendees) },
+	{attendeesField, func(a, b *app.Event) bool { return !slices.Equal(a.Attendees, b.Attendees) },
 		func(to, from *app.Event) { to.Attendees = from.Attendees }, func(e *app.Event) string { return listed(e.Attendees) }},
 }
 
@@ -91,6 +93,10 @@ var mergedFields = []struct {
 func (r *Rules) Merge(s State, in Sides) Merged {
 	m := Merged{ToApp: in.App}
 	for _, f := range mergedFields {
+		if f.name == attendeesField {
+			r.mergeAttendees(&m, s, in)
+			continue
+		}
 		acmeMoved, appMoved := f.differs(&s.Acme, &in.Acme), f.differs(&s.App, &in.App)
 		switch {
 		case !f.differs(&in.Acme, &in.App):
@@ -142,13 +148,10 @@ func (r *Rules) Policy(field string) acmesync.ConflictPolicy {
 	return orDefault(chosen.Fields[field], orDefault(chosen.Default, acmesync.AcmeWins))
 }
 
-// Writable tells whether people's change of a field in the app may travel to Acme. Attendees are Acme's contacts and do
-// not; nor does a field that a rule of the tenant's fills otherwise than by a plain copy; and of an appointment that shows as
-// busy only, nothing but when it is and whether it takes place: nobody in the app has seen the rest.
+// Writable tells whether people's change of a field in the app may travel to Acme. A field that a rule of the tenant's fills otherwise
+// than by a plain copy does not; nor, of an appointment that shows as busy only, anything but when it is and whether it takes
+// place: nobody in the app has seen the rest.
 func (r *Rules) Writable(field string, acmes app.Event) bool {
-	if field == "attendees" {
-		return false
-	}
 	if acmes.Visibility == app.VisibilityBusy && field != "start" && field != "status" {
 		return false
 	}

@@ -13,8 +13,14 @@ func (k *check) profile(document json.RawMessage, direction acmesync.Direction) 
 	for _, one := range problems {
 		k.add("/profile"+one.Pointer, "This "+one.Message+".", one.Hint)
 	}
-	if p.Appointments != nil && direction == acmesync.BothWays {
+	if direction != acmesync.BothWays {
+		return
+	}
+	if p.Appointments != nil {
 		k.add("/appointments/direction", "This cannot be both where the profile describes appointments: they are read, not written.",
+			"Leave it out, or use acme_to_app.")
+	} else if p.ReadsXML() {
+		k.add("/appointments/direction", "This cannot be both where the profile has Acme answer in XML: records are read as XML, not written.",
 			"Leave it out, or use acme_to_app.")
 	}
 }

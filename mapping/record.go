@@ -45,12 +45,7 @@ func (r *Rules) Record(stream acmesync.Stream, item acme.Item, contacts map[stri
 	if err != nil {
 		return c, err
 	}
-	found := make([]acme.Contact, 0, len(a.ContactIDs))
-	for _, id := range a.ContactIDs {
-		if contact, ok := contacts[id]; ok {
-			found = append(found, contact)
-		}
-	}
+	found := named(a, contacts)
 	if a.Recurrence != nil {
 		series, err := r.Series(a, found, staff, o)
 		return Counterpart{Series: &series}, err
@@ -67,6 +62,17 @@ func (r *Rules) Record(stream acmesync.Stream, item acme.Item, contacts map[stri
 		c.Event = &event
 	}
 	return c, err
+}
+
+// named are the contacts of an appointment that are known, in its order.
+func named(a acme.Appointment, contacts map[string]acme.Contact) []acme.Contact {
+	found := make([]acme.Contact, 0, len(a.ContactIDs))
+	for _, id := range a.ContactIDs {
+		if contact, ok := contacts[id]; ok {
+			found = append(found, contact)
+		}
+	}
+	return found
 }
 
 // Verdict sorts what kept a record from having a counterpart: it is skipped or parked, for the fault's reason. Defect says that

@@ -136,8 +136,8 @@ type pattern struct {
 
 func (z *zones) pattern(a acme.Appointment, s Settings) (pattern, error) {
 	when := times(a, z, s)
-	if when.fault != nil {
-		return pattern{}, when.fault
+	if len(when.faults) > 0 {
+		return pattern{}, when.faults[0]
 	}
 	if when.wholeDays {
 		return pattern{wall: when.from, nominal: when.until.Sub(when.from), allDay: true}, nil

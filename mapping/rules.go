@@ -24,6 +24,7 @@ type Rules struct {
 	history      time.Duration // negative: no bound
 	horizon      time.Duration
 	quiet        []quietWindow
+	times        pollTimes
 	zones        *zones
 	fields       *Fields
 	stamp        string
@@ -49,9 +50,11 @@ func Compile(c acmesync.Config, s Settings) (*Rules, []Problem) {
 	}
 	k := check{zones: r.zones}
 	k.scope(c.Appointments.Scope)
+	k.enrich(c.Appointments)
 	k.people(c.People)
 	k.poll(c.Poll)
 	k.profile(c.Profile, c.Appointments.Direction)
+	r.times = k.times(c.Poll, c.PollSeconds, s.TimeZone)
 	r.quiet = k.quiet(c.Poll.Quiet, s.TimeZone)
 	fields, wrong := CompileFields(c.Appointments.Mapping, c.Appointments.Tables)
 	r.fields, k.problems = fields, append(k.problems, wrong...)
@@ -129,11 +132,14 @@ func (r *Rules) Appointment(a acme.Appointment, contacts []acme.Contact, staff S
 	if err != nil {
 		return app.Event{}, err
 	}
-	owner := staff.known[a.OwnerID]
-	if err := r.fields.Apply(&e, Source{Appointment: a, Contacts: contacts, Owner: owner, Settings: r.settings, Custom: a.Custom}); err != nil {
+	if err := r.fields.Apply(&e, r.source(a, contacts, staff)); err != nil {
 		return app.Event{}, err
 	}
 	return e, nil
+}
+
+func (r *Rules) source(a acme.Appointment, contacts []acme.Contact, staff Staff) Source {
+	return Source{Appointment: a, Contacts: contacts, Owner: staff.known[a.OwnerID], Settings: r.settings, Custom: a.Custom}
 }
 
 // Touchpoint maps one touch-point to the fact that counts: for which of the app's users, on which day in

@@ -138,6 +138,7 @@ func Patched(a acme.Appointment, p acme.AppointmentPatch) acme.Appointment {
 	set(&a.OwnerID, p.OwnerID)
 	set(&a.Location, p.Location)
 	set(&a.ConferenceURL, p.ConferenceURL)
+	set(&a.ContactIDs, p.ContactIDs)
 	if p.Start != nil {
 		a.Start = p.Start
 	}

@@ -18,32 +18,22 @@ const (
 
 // touchpoint is the built-in mapping within the tenant's rules.
 func (r *Rules) touchpoint(t acme.Touchpoint, staff Staff, on Occasion) (acmesync.Fact, error) {
-	if err := r.countable(t, on); err != nil {
+	if err := r.notCounted(t, on); err != nil {
 		return acmesync.Fact{}, err
 	}
-	if t.UserID == "" {
-		return acmesync.Fact{}, park(acmesync.UserMissing, "user_id", "Nobody is named who made the touch-point; name a user in Acme.")
+	if wrong := r.wrongTouchpoint(t, staff); len(wrong) > 0 {
+		return acmesync.Fact{}, wrong[0]
 	}
-	user, ok := staff.AppUser(t.UserID)
-	if !ok {
-		return acmesync.Fact{}, r.unmatched(acmesync.UserUnmatched, "user_id")
-	}
-	if err := happened(t); err != nil {
-		return acmesync.Fact{}, err
-	}
-	day, ok := staff.Day(user.TimeZone, *t.OccurredAt)
-	if !ok {
-		return acmesync.Fact{}, park(acmesync.TimeInvalid, "occurred_at", "The touch-point's time is out of reach; correct it in Acme.")
-	}
+	user, _ := staff.AppUser(t.UserID)
+	day, _ := staff.Day(user.TimeZone, *t.OccurredAt)
 	return acmesync.Fact{
 		AcmeID: t.ID, UserID: user.ID, Day: day,
 		Channel: string(t.Channel), Direction: string(t.Direction), OccurredAt: t.OccurredAt.UTC(),
 	}, nil
 }
 
-// countable tells what does not count, and what cannot be counted under a name the app knows. What counted before it grew old
-// goes on counting.
-func (r *Rules) countable(t acme.Touchpoint, on Occasion) error {
+// notCounted tells what does not count. What counted before it grew old goes on counting.
+func (r *Rules) notCounted(t acme.Touchpoint, on Occasion) error {
 	count := r.touchpoints
 	old := count.HistoryDays > 0 && t.OccurredAt != nil && t.OccurredAt.Before(on.Now.Add(-days(count.HistoryDays, 0)))
 	switch {
@@ -57,12 +47,33 @@ func (r *Rules) countable(t acme.Touchpoint, on Occasion) error {
 		return skip(acmesync.CallTooShort, "duration_ms")
 	case old && !on.Delivered:
 		return skip(acmesync.TooOld, "occurred_at")
-	case t.Channel != acme.Call && t.Channel != acme.Email:
-		return park(acmesync.Unreadable, "channel", "The channel is neither call nor email; correct it in Acme or ask support.")
-	case t.Direction != acme.Inbound && t.Direction != acme.Outbound && t.Direction != acme.Internal:
-		return park(acmesync.Unreadable, "direction", "The direction is none that is known here; correct it in Acme or ask support.")
 	}
 	return nil
+}
+
+// wrongTouchpoint is all that keeps it from being counted under a name the app knows; the first is what the record gets as its code.
+func (r *Rules) wrongTouchpoint(t acme.Touchpoint, staff Staff) []error {
+	var all []error
+	if t.Channel != acme.Call && t.Channel != acme.Email {
+		all = append(all, park(acmesync.Unreadable, "channel", "The channel is neither call nor email; correct it in Acme or ask support."))
+	}
+	if t.Direction != acme.Inbound && t.Direction != acme.Outbound && t.Direction != acme.Internal {
+		all = append(all, park(acmesync.Unreadable, "direction", "The direction is none that is known here; correct it in Acme or ask support."))
+	}
+	user, known := staff.AppUser(t.UserID)
+	switch {
+	case t.UserID == "":
+		all = append(all, park(acmesync.UserMissing, "user_id", "Nobody is named who made the touch-point; name a user in Acme."))
+	case !known:
+		all = append(all, r.unmatched(acmesync.UserUnmatched, "user_id"))
+	}
+	if err := happened(t); err != nil {
+		return append(all, err)
+	}
+	if _, ok := staff.Day(user.TimeZone, *t.OccurredAt); !ok {
+		all = append(all, park(acmesync.TimeInvalid, "occurred_at", "The touch-point's time is out of reach; correct it in Acme."))
+	}
+	return all
 }
 
 func happened(t acme.Touchpoint) error {

@@ -30,12 +30,15 @@ func (p *Preview) judge(stream acmesync.Stream, item acme.Item, contacts map[str
 	if err != nil {
 		state, why, _ := mapping.Verdict(err)
 		if state == acmesync.Parked {
-			return s.parked(why)
+			return s.parked(p.Draft.Faults(stream, item, contacts, p.staff, on)...)
 		}
 		if there {
 			return p.removed(s, why, item, contacts, on)
 		}
 		return s.as(Skip, why.Code, why.Field)
+	}
+	if draft.Event != nil && draft.Place == nil {
+		s.at, s.business = item.UpdatedAt, mapping.BusinessKey(*draft.Event, item.ContactIDs, contacts)
 	}
 	if !there {
 		if draft.Event != nil {
@@ -119,7 +122,11 @@ func (s Sample) as(o Outcome, code acmesync.Code, field string) Sample {
 	return s
 }
 
-func (s Sample) parked(f acmesync.Fault) Sample {
-	s.Message = f.Message
-	return s.as(Park, f.Code, f.Field)
+// parked tells all that is wrong; the first fault is the one that the record would be parked with.
+func (s Sample) parked(faults ...acmesync.Fault) Sample {
+	for _, f := range faults {
+		s.Faults = append(s.Faults, Fault{Code: f.Code, Field: f.Field, Message: f.Message})
+	}
+	s.Message = faults[0].Message
+	return s.as(Park, faults[0].Code, faults[0].Field)
 }

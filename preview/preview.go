@@ -41,6 +41,7 @@ type App interface {
 type Memory interface {
 	Ledger(ctx context.Context, f acmesync.Fence, stream acmesync.Stream, ids []string) (map[string]acmesync.LedgerEntry, error)
 	Contacts(ctx context.Context, f acmesync.Fence, ids []string) (map[string]acmesync.Person, error)
+	Lookups(ctx context.Context, f acmesync.Fence, name string, keys []string, expires time.Duration) (map[string]acmesync.Lookup, error)
 	Now(ctx context.Context) (time.Time, error)
 }
 
@@ -77,6 +78,7 @@ type Preview struct {
 	now      time.Time
 	leased   int
 	contacts map[string]acme.Contact // read from Acme by this preview
+	holders  map[string]Sample       // by business key: the record that would have the event
 }
 
 // Place is where a preview that ran out of time goes on.
@@ -107,6 +109,7 @@ type Totals struct {
 	Skip    []Reason        `json:"skip"`
 	Remove  []Reason        `json:"remove"`
 	Park    []Reason        `json:"park"`
+	Faults  []Reason        `json:"faults"` // all that is wrong with what would park: a record counts in each of its faults
 }
 
 // Reason counts records that come to the same for the same reason.
@@ -124,8 +127,18 @@ type Sample struct {
 	Code    acmesync.Code         `json:"code,omitempty"`
 	Field   string                `json:"field,omitempty"`
 	Message string                `json:"message,omitempty"`
-	Changes []mapping.FieldChange `json:"changes"` // from what the app shows to what it would show
+	Faults  []Fault               `json:"faults,omitempty"` // of one that would park: all of them, the first as above
+	Changes []mapping.FieldChange `json:"changes"`          // from what the app shows to what it would show
 
-	appID string
-	event *app.Event
+	appID    string
+	event    *app.Event
+	at       time.Time // when Acme changed the record
+	business string    // which appointment it is by business key; empty: none that could be another's too
+}
+
+// Fault is one thing that is wrong with a record.
+type Fault struct {
+	Code    acmesync.Code `json:"code"`
+	Field   string        `json:"field,omitempty"`
+	Message string        `json:"message"`
 }

@@ -24,7 +24,7 @@ var errNoTime = errors.New("the time is up")
 // Run looks at the records, page by page, until all are seen, the bound is reached or the context ends; then it answers what it
 // has, with the place where to go on. The context needs a deadline. An error means that nothing could be looked at.
 func (p *Preview) Run(ctx context.Context) (Result, error) {
-	p.contacts = map[string]acme.Contact{}
+	p.contacts, p.holders = map[string]acme.Contact{}, map[string]Sample{}
 	var err error
 	if p.now, err = p.Memory.Now(ctx); err != nil {
 		return Result{}, err
@@ -103,9 +103,14 @@ func (p *Preview) look(ctx context.Context, t *tally, stream acmesync.Stream, it
 	if err != nil {
 		return err
 	}
+	if stream == acmesync.Appointments {
+		if err := p.enrich(ctx, items, contacts); err != nil {
+			return err
+		}
+	}
 	for _, item := range items {
 		entry, known := entries[item.ID]
-		t.add(p.judge(stream, item, contacts, entry, known))
+		p.collide(t, p.judge(stream, item, contacts, entry, known))
 	}
 	return nil
 }

@@ -180,6 +180,9 @@ func previewLines(w *tabwriter.Writer, r preview.Result) {
 	_ = w.Flush() // columns of what follows are its own
 	for _, one := range r.Samples {
 		line(w, one.Outcome, one.Stream, one.AcmeID, one.Code, one.Field, one.Message)
+		for _, f := range one.Faults[min(1, len(one.Faults)):] {
+			line(w, "", "", "", f.Code, f.Field, f.Message)
+		}
 		for _, c := range one.Changes {
 			line(w, "", c.Field, c.Before, "→", c.After)
 		}

@@ -44,7 +44,7 @@ func newRoot(s *session) *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return wrongCall("%w; see %s --help", err, c.CommandPath())
 	})
-	root.AddCommand(s.setup(), s.migrate(), s.keyset(), s.tenant(), s.review(), s.version())
+	root.AddCommand(s.setup(), s.migrate(), s.keyset(), s.tenant(), s.review(), s.explore(), s.version())
 	return root
 }
 

@@ -25,6 +25,7 @@ func (s *session) tenant() *cobra.Command {
 		s.tenantCommand("resume", "Resume the sync", acmesync.Resume),
 		s.tenantCommand("sync", "Poll now, and try what is held again", acmesync.SyncNow),
 		s.tenantCommand("backfill", "Read every stream from its beginning again; what is unchanged is not written again", acmesync.Rewalk),
+		s.tenantAudit(),
 		s.tenantCommand("deactivate", "End the sync and the subscription", acmesync.Deactivate),
 	)
 	return root
@@ -100,30 +101,33 @@ func (s *session) tenantCreate() *cobra.Command {
 
 // tenantCredentials takes secrets from files or the standard input: a command line is seen by everybody on the machine.
 func (s *session) tenantCredentials() *cobra.Command {
-	var acmeFile, appFile string
+	var acmeFile, appFile, lookupFile string
 	cmd := &cobra.Command{
 		Use: "credentials TENANT", Short: "Store credentials, from files or (as -) from the standard input", Args: takes("TENANT"),
 	}
 	cmd.RunE = s.withControl(func(ctx context.Context, c *control.Control, args []string) error {
-		if acmeFile == "" && appFile == "" {
-			return wrongCall("name a file by --acme-key-file, --app-token-file or both")
+		files := []string{acmeFile, appFile, lookupFile}
+		if strings.Join(files, "") == "" {
+			return wrongCall("name a file by --acme-key-file, --app-token-file or --lookup-token-file")
 		}
-		if acmeFile == "-" && appFile == "-" {
-			return wrongCall("only one of both can come from the standard input")
+		if strings.Count(strings.Join(files, "\n")+"\n", "-\n") > 1 {
+			return wrongCall("only one of them can come from the standard input")
 		}
 		acmeKey, acmeErr := secretFrom(acmeFile, cmd.InOrStdin())
 		appToken, appErr := secretFrom(appFile, cmd.InOrStdin())
-		if err := errors.Join(acmeErr, appErr); err != nil {
+		lookupToken, lookupErr := secretFrom(lookupFile, cmd.InOrStdin())
+		if err := errors.Join(acmeErr, appErr, lookupErr); err != nil {
 			return err
 		}
 		id := acmesync.TenantID(args[0])
-		if err := c.SetCredentials(ctx, id, acmesync.Credentials{AcmeAPIKey: acmeKey, AppToken: appToken}, actor()); err != nil {
+		if err := c.SetCredentials(ctx, id, acmesync.Credentials{AcmeAPIKey: acmeKey, AppToken: appToken, LookupToken: lookupToken}, actor()); err != nil {
 			return err
 		}
 		return s.status(ctx, c, id)
 	})
 	cmd.Flags().StringVar(&acmeFile, "acme-key-file", "", "file that holds Acme's API key")
 	cmd.Flags().StringVar(&appFile, "app-token-file", "", "file that holds the app's token")
+	cmd.Flags().StringVar(&lookupFile, "lookup-token-file", "", "file that holds the token for third parties")
 	return cmd
 }
 

@@ -84,11 +84,11 @@ func newWorker(ctx context.Context, settings config.Worker) (*program, error) {
 func (p *program) activities() *activities.Activities {
 	return &activities.Activities{
 		Tenants: p.db, Lanes: p.db, Inbox: p.db, Ledger: p.db, People: p.db, Holds: p.db, Counts: p.db, Budgets: p.db,
-		Reviews: p.db, Cleanups: p.db, Fleet: p.db, TwoWay: p.db, Doorbell: p.doorbell, Alerts: p.alerts,
+		Reviews: p.db, Cleanups: p.db, Audits: p.db, Lookups: p.db, Fleet: p.db, TwoWay: p.db, Drift: p.db, Doorbell: p.doorbell, Alerts: p.alerts,
 		HTTP:      egress.NewClient(egress.Policy{AllowPrivate: p.settings.AllowPrivateHosts}),
-		PublicURL: p.settings.PublicURL,
-		Gate:      activities.NewGate(pagesAtOnce),
-		Looker:    &activities.Looker{Find: p.db},
+		PublicURL: p.settings.PublicURL, DriftEvery: p.settings.DriftEvery,
+		Gate:   activities.NewGate(pagesAtOnce),
+		Looker: &activities.Looker{Find: p.db},
 	}
 }
 

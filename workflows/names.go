@@ -39,6 +39,7 @@ const (
 	SyncNowUpdate     = "sync_now"
 	RetryNowUpdate    = "retry_now"
 	BackfillUpdate    = "backfill"
+	AuditUpdate       = "audit"
 	RetryReviewUpdate = "retry_review"
 	DeactivateUpdate  = "deactivate"
 	ApplyConfigUpdate = "apply_config"

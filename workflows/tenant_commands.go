@@ -28,6 +28,8 @@ var commands = []command{
 	{RetryNowUpdate, acmesync.RetryNow, "Try held lanes again now.", "retrying now", acmesync.TenantState.Runs},
 	{BackfillUpdate, acmesync.Rewalk, "Read every stream from its beginning again; what is unchanged is not written again.", "reading everything again",
 		acmesync.TenantState.Runs},
+	{AuditUpdate, acmesync.AuditAll, "Walk both sides and the ledger, and heal what differs; the result is in the API.", "auditing",
+		func(s acmesync.TenantState) bool { return s == acmesync.Active }},
 	{DeactivateUpdate, acmesync.Deactivate, "End the sync. remove_events takes the delivered events out of the app.", "deactivated",
 		acmesync.TenantState.Lives},
 }

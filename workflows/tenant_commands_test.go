@@ -139,6 +139,7 @@ func TestCommands(t *testing.T) {
 			{acmesync.Paused, workflows.SyncNowUpdate, "cannot sync_now: the tenant is paused"},
 			{acmesync.Paused, workflows.RetryNowUpdate, "cannot retry_now: the tenant is paused"},
 			{acmesync.NeedsReauth, workflows.BackfillUpdate, "cannot backfill: the tenant is needs_reauth"},
+			{acmesync.Starting, workflows.AuditUpdate, "cannot audit: the tenant is starting"},
 			{acmesync.NeedsReauth, workflows.ResumeUpdate, "cannot resume: the tenant is needs_reauth"},
 		} {
 			tn := newTenant(t)
@@ -165,6 +166,7 @@ func TestCommands(t *testing.T) {
 			{acmesync.Active, workflows.SyncNowUpdate, acmesync.SyncNow, "syncing now", true},
 			{acmesync.Starting, workflows.RetryNowUpdate, acmesync.RetryNow, "retrying now", true},
 			{acmesync.Active, workflows.BackfillUpdate, acmesync.Rewalk, "reading everything again", true},
+			{acmesync.Active, workflows.AuditUpdate, acmesync.AuditAll, "auditing", true},
 		} {
 			tn := newTenant(t)
 			tn.row.State = c.state

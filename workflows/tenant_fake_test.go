@@ -167,7 +167,7 @@ func (tn *tenant) fakeLoad(do *activities.Activities) {
 
 // fakeApply keeps the row as Postgres does: once per command id, and only what fits.
 func (tn *tenant) fakeApply(do *activities.Activities) {
-	for _, name := range []acmesync.CommandName{acmesync.Pause, acmesync.Resume, acmesync.SyncNow, acmesync.RetryNow, acmesync.Rewalk, acmesync.Deactivate, acmesync.Stop} {
+	for _, name := range []acmesync.CommandName{acmesync.Pause, acmesync.Resume, acmesync.SyncNow, acmesync.RetryNow, acmesync.Rewalk, acmesync.AuditAll, acmesync.Deactivate, acmesync.Stop} {
 		var call fakeCall
 		tn.env.OnActivity(do.ApplyCommand, mock.Anything, mock.MatchedBy(func(in activities.CommandInput) bool { return in.Command.Name == name })).
 			AfterFn(func() time.Duration {

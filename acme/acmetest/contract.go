@@ -91,7 +91,11 @@ func (c *checker) checkHead(r *http.Request, resp *http.Response, body []byte) {
 	if _, err := http.ParseTime(resp.Header.Get("Date")); err != nil {
 		c.t.Errorf("answer %d to %s %s has no Date", resp.StatusCode, r.Method, r.URL.Path)
 	}
-	if got := resp.Header.Get("Content-Type"); len(body) > 0 && !strings.HasPrefix(got, "application/json") {
+	want := "application/json"
+	if r.Header.Get("Accept") == "application/xml" {
+		want = "application/xml"
+	}
+	if got := resp.Header.Get("Content-Type"); len(body) > 0 && !strings.HasPrefix(got, want) {
 		c.t.Errorf("answer %d to %s %s is %q", resp.StatusCode, r.Method, r.URL.Path, got)
 	}
 }

@@ -74,6 +74,44 @@ func (s *suite) integrations(t *testing.T) {
 		_, err = client.AttachContacts(t.Context(), "nothing", []string{contact.ID})
 		require.Equal(t, acme.KindGone, acme.KindOf(err))
 	})
+	t.Run("an exception of a series is made, though its series begins where it does and has its customer", func(t *testing.T) {
+		client, contact := s.client(t), s.newContact(t)
+		series := create(t, client)
+		first, err := client.UpdateAppointment(t.Context(), series.ID, s.key(t)+"-1", series.Version, acme.AppointmentPatch{
+			Recurrence: &acme.Recurrence{RRule: "FREQ=WEEKLY;COUNT=4"}, ContactIDs: &[]string{contact.ID},
+		})
+		require.NoError(t, err)
+		a, err := acme.DecodeAppointment(first.Raw)
+		require.NoError(t, err)
+		made, err := client.CreateAppointment(t.Context(), s.key(t)+"-2", acme.AppointmentInput{
+			Subject: "The first alone", Start: a.Start, End: a.End, OwnerID: owner, ContactIDs: []string{contact.ID}, SeriesID: series.ID, OriginalStart: a.Start,
+		})
+		require.NoError(t, err)
+		exception, err := acme.DecodeAppointment(made.Raw)
+		require.NoError(t, err)
+		require.Equal(t, series.ID, exception.SeriesID)
+		require.Equal(t, a.Start, exception.OriginalStart)
+		require.Nil(t, exception.Recurrence)
+		left, err := client.UpdateAppointment(t.Context(), series.ID, s.key(t)+"-3", first.Version, acme.AppointmentPatch{
+			Recurrence: &acme.Recurrence{RRule: "FREQ=WEEKLY;COUNT=4", ExDates: []string{a.Start.DateTime}},
+		})
+		require.NoError(t, err)
+		a, err = acme.DecodeAppointment(left.Raw)
+		require.NoError(t, err)
+		require.Len(t, a.Recurrence.ExDates, 1)
+	})
+	t.Run("a change may name all contacts, and takes off those it does not name", func(t *testing.T) {
+		client, first, second := s.client(t), s.newContact(t), s.newContact(t)
+		made := create(t, client)
+		both, err := client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-1", made.Version, acme.AppointmentPatch{ContactIDs: &[]string{second.ID, first.ID}})
+		require.NoError(t, err)
+		require.Equal(t, []string{second.ID, first.ID}, both.ContactIDs)
+		none, err := client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-2", both.Version, acme.AppointmentPatch{ContactIDs: &[]string{}})
+		require.NoError(t, err)
+		require.Empty(t, none.ContactIDs)
+		_, err = client.UpdateAppointment(t.Context(), made.ID, s.key(t)+"-3", none.Version, acme.AppointmentPatch{ContactIDs: &[]string{"nobody"}})
+		require.Equal(t, acme.KindRejected, acme.KindOf(err))
+	})
 	t.Run("attaching what makes it the second of its kind is a duplicate", func(t *testing.T) {
 		client, contact := s.client(t), s.newContact(t)
 		body := s.newAppointment(owner, contact.ID)

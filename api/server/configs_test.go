@@ -37,7 +37,15 @@ func TestConfigs(t *testing.T) {
 		require.Equal(t, []any{"appointments"}, plan["read_again"])
 		require.Contains(t, plan["changed"], "/appointments/collision")
 		require.Contains(t, got.text, "Acme is asked every 60 seconds, instead of every 60 to 900 seconds.")
+		got = b.call(t, http.MethodPut, path+"?dry_run=true", `{"poll":{"at":["0 8,13 * * mon-fri","30 9 * * sat"],"time_zone":"Europe/Zurich"}}`)
+		require.Contains(t, got.text, "Acme is asked at the times 0 8,13 * * mon-fri and 30 9 * * sat of Europe/Zurich, instead of every 60 to 900 seconds.")
 		require.Equal(t, before, b.call(t, http.MethodGet, path, "").text)
+	})
+	t.Run("times that lie too close are refused, with what to do", func(t *testing.T) {
+		got := b.call(t, http.MethodPut, path, `{"poll":{"at":["*/7 * * * *"]}}`)
+		requireProblem(t, got, http.StatusUnprocessableEntity, "invalid_config")
+		require.Contains(t, got.text, "/poll/at")
+		require.Contains(t, got.text, "Leave 5 minutes between them")
 	})
 	t.Run("a change is a version of its own, and the workflow is told", func(t *testing.T) {
 		got := b.call(t, http.MethodPut, path+"?note=as+agreed", document, "If-Match", `"1"`)

@@ -93,7 +93,7 @@ func docsOperations(document *openapi3.T, tag string) []docsOperation {
 				one.Parameters = append(one.Parameters, docsField{Name: p.Value.Name, Where: p.Value.In, Type: typeOf(p.Value.Schema.Value),
 					Description: p.Value.Description, Required: p.Value.Required})
 			}
-			if o.RequestBody != nil {
+			if o.RequestBody != nil && o.RequestBody.Value.Content["application/json"] != nil {
 				schema := o.RequestBody.Value.Content.Get("application/json").Schema.Value
 				one.Body, one.Example = fieldsOf(schema, 0), exampleOf(schema)
 			}

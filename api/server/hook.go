@@ -21,3 +21,14 @@ func (s *Server) receiveAppHook(c *gin.Context) error {
 	s.Hooks.Receive(c.Writer, c.Request, acmesync.AppSide, param(c, "endpoint"), c.GetString(keyRequestID))
 	return nil
 }
+
+// receiveSOAPHook hands an outbound message over; its address is its proof.
+func (s *Server) receiveSOAPHook(c *gin.Context) error {
+	s.Hooks.ReceiveSOAP(c.Writer, c.Request, param(c, "endpoint"), c.GetString(keyRequestID))
+	return nil
+}
+
+func (s *Server) describeSOAPHook(c *gin.Context) error {
+	s.Hooks.DescribeSOAP(c.Writer, c.Request, param(c, "endpoint"), c.GetString(keyRequestID))
+	return nil
+}

@@ -56,7 +56,7 @@ func (s *Server) getRecord(c *gin.Context) error {
 	return nil
 }
 
-func (s *Server) listAudit(c *gin.Context) error {
+func (s *Server) listTrail(c *gin.Context) error {
 	_, entries, err := ofTenant(c.Request.Context(), s, c, func(ctx context.Context, id acmesync.TenantID) ([]db.AuditEntry, error) {
 		return s.DB.Audit(ctx, id, limit(c))
 	})

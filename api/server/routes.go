@@ -12,7 +12,7 @@ type who int
 const (
 	keyHolders who = iota // whoever has an API key
 	anyone
-	signers // whoever can sign for the endpoint: the hook looks itself
+	signers // whoever can sign for the endpoint, or knows its address: the hook looks itself
 )
 
 // route is one line of the interface: nothing is served that does not stand here and in the description.
@@ -44,7 +44,13 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/v1/tenants/{tenant}/deactivate", keyHolders, s.deactivate},
 		{http.MethodGet, "/v1/tenants/{tenant}/balance", keyHolders, s.getBalance},
 		{http.MethodGet, "/v1/tenants/{tenant}/holds", keyHolders, s.listHolds},
-		{http.MethodGet, "/v1/tenants/{tenant}/audit", keyHolders, s.listAudit},
+		{http.MethodGet, "/v1/tenants/{tenant}/drift", keyHolders, s.listDrift},
+		{http.MethodPost, "/v1/tenants/{tenant}/audit", keyHolders, s.startAudit},
+		{http.MethodGet, "/v1/tenants/{tenant}/audits", keyHolders, s.listAudits},
+		{http.MethodGet, "/v1/tenants/{tenant}/audits/{audit}", keyHolders, s.getAudit},
+		{http.MethodPost, "/v1/tenants/{tenant}/audits/{audit}/cancel", keyHolders, s.cancelAudit},
+		{http.MethodGet, "/v1/tenants/{tenant}/audits/{audit}/differences", keyHolders, s.listDifferences},
+		{http.MethodGet, "/v1/tenants/{tenant}/trail", keyHolders, s.listTrail},
 		{http.MethodGet, "/v1/tenants/{tenant}/touchpoints", keyHolders, s.listTouchpoints},
 		{http.MethodGet, "/v1/tenants/{tenant}/records", keyHolders, s.listRecords},
 		{http.MethodGet, "/v1/tenants/{tenant}/records/{stream}/{acme_id}", keyHolders, s.getRecord},
@@ -56,6 +62,8 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
 		{http.MethodPost, "/hooks/app/{endpoint}", signers, s.receiveAppHook},
 		{http.MethodPost, "/hooks/sns/{endpoint}", signers, s.receiveSNS},
+		{http.MethodPost, "/hooks/soap/{endpoint}", signers, s.receiveSOAPHook},
+		{http.MethodGet, "/hooks/soap/{endpoint}", signers, s.describeSOAPHook},
 
 		{http.MethodGet, "/livez", anyone, s.live},
 		{http.MethodGet, "/readyz", anyone, s.ready},

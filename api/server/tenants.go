@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"acmesync"
+	"acmesync/acme"
 	"acmesync/api/server/problem"
 	"acmesync/control"
 
@@ -23,7 +24,15 @@ type tenantAnswer struct {
 
 func (s *Server) answerTenant(c *gin.Context, status int, v control.View) {
 	c.Header("ETag", etag(v.Version))
-	c.JSON(status, tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/acme/" + v.HookEndpoint, SNSURL: s.PublicURL + "/hooks/sns/" + v.HookEndpoint})
+	c.JSON(status, s.shown(v))
+}
+
+func (s *Server) shown(v control.View) tenantAnswer {
+	way := "acme"
+	if profile, problems := acme.ParseProfile(v.Config.Profile); len(problems) == 0 && profile.PushesSOAP() {
+		way = "soap"
+	}
+	return tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/" + way + "/" + v.HookEndpoint, SNSURL: s.PublicURL + "/hooks/sns/" + v.HookEndpoint}
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
@@ -160,11 +169,14 @@ func (s *Server) setCredentials(c *gin.Context) error {
 		App struct {
 			Token string `json:"token"`
 		} `json:"app"`
+		Lookup struct {
+			Token string `json:"token"`
+		} `json:"lookup"`
 	}
 	if err := decode(c, &in); err != nil {
 		return err
 	}
-	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token}
+	secrets := acmesync.Credentials{AcmeAPIKey: in.Acme.APIKey, AppToken: in.App.Token, LookupToken: in.Lookup.Token}
 	if err := s.Control.SetCredentials(c.Request.Context(), id, secrets, c.GetString(keyActor)); err != nil {
 		return err
 	}
@@ -204,5 +216,14 @@ func (s *Server) listHolds(c *gin.Context) error {
 		return err
 	}
 	c.JSON(http.StatusOK, gin.H{"holds": holds})
+	return nil
+}
+
+func (s *Server) listDrift(c *gin.Context) error {
+	_, drifts, err := ofTenant(c.Request.Context(), s, c, s.DB.Drifts)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, gin.H{"drift": drifts})
 	return nil
 }

@@ -55,14 +55,14 @@ func TestTenants(t *testing.T) {
 		requireProblem(t, b.call(t, http.MethodPatch, "/v1/tenants/harbor-dental", `{"config":{"page_size":60}}`, "If-Match", `"+1"`), http.StatusPreconditionFailed, "version_changed")
 	})
 	t.Run("a change that changes nothing leaves no trace", func(t *testing.T) {
-		before := b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/audit", "").text
+		before := b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/trail", "").text
 		tag := b.call(t, http.MethodGet, "/v1/tenants/harbor-dental", "").header.Get("ETag")
 		got := b.call(t, http.MethodPatch, "/v1/tenants/harbor-dental", `{"config":{"page_size":50}}`)
 		require.Equal(t, tag, got.header.Get("ETag"))
-		require.Equal(t, before, b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/audit", "").text)
+		require.Equal(t, before, b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/trail", "").text)
 	})
 	t.Run("the audit log names the key's holder, newest first", func(t *testing.T) {
-		got := b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/audit?limit=1", "")
+		got := b.call(t, http.MethodGet, "/v1/tenants/harbor-dental/trail?limit=1", "")
 		entries, _ := got.json["entries"].([]any)
 		require.Len(t, entries, 1)
 		entry, _ := entries[0].(map[string]any)
@@ -77,7 +77,7 @@ func TestTenantsThatAreNotThere(t *testing.T) {
 	known := b.call(t, http.MethodGet, "/v1/tenants/nobody", "")
 	requireProblem(t, known, http.StatusNotFound, "not_found")
 	for _, id := range []string{"Nobody", "..", "%2e%2e%2fadmin", "%00", "a;b", "a%2Fb", "%C2%A0", strings.Repeat("a", 10_000), "'%20or%201=1", "*", "-a", "a.b", "%", "%zz"} {
-		for _, path := range []string{"", "/balance", "/holds", "/audit", "/records?stream=appointments", "/records/appointments/x"} {
+		for _, path := range []string{"", "/balance", "/holds", "/trail", "/records?stream=appointments", "/records/appointments/x"} {
 			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.URL, nil)
 			require.NoError(t, err)
 			path, query, _ := strings.Cut(path, "?")
@@ -95,7 +95,7 @@ func TestTenantsThatAreNotThere(t *testing.T) {
 		{http.MethodGet, "/config", ""}, {http.MethodPut, "/config", "{}"}, {http.MethodPatch, "/config", "{}"},
 		{http.MethodGet, "/config/versions", ""}, {http.MethodGet, "/config/versions/1", ""},
 		{http.MethodPost, "/activate", ""}, {http.MethodPost, "/pause", ""}, {http.MethodPost, "/resume", ""}, {http.MethodPost, "/sync", ""},
-		{http.MethodPost, "/deactivate", ""}, {http.MethodGet, "/balance", ""}, {http.MethodGet, "/holds", ""}, {http.MethodGet, "/audit", ""},
+		{http.MethodPost, "/deactivate", ""}, {http.MethodGet, "/balance", ""}, {http.MethodGet, "/holds", ""}, {http.MethodGet, "/trail", ""},
 		{http.MethodGet, "/records?stream=touchpoints", ""}, {http.MethodGet, "/records/appointments/x", ""},
 	} {
 		got := b.call(t, one.method, "/v1/tenants/nobody"+one.path, one.body)
@@ -256,4 +256,24 @@ func TestBalanceAndHolds(t *testing.T) {
 	require.Equal(t, "Acme does not answer.", got.json["state_reason"])
 	got = b.call(t, http.MethodGet, "/v1/tenants/harbor/holds", "")
 	require.Len(t, got.json["holds"], 1)
+}
+
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	b, s := setup(t), newSides(t)
+	b.active(t, "harbor", s)
+	require.Equal(t, map[string]any{"drift": []any{}}, b.call(t, http.MethodGet, "/v1/tenants/harbor/drift", "").json)
+	fence, err := b.db.BeginLane(t.Context(), "harbor", acmesync.Fetch)
+	require.NoError(t, err)
+	_, err = b.db.CommitDrift(t.Context(), fence, acmesync.DriftLook{Stream: acmesync.Contacts, Seen: []acmesync.Drift{
+		{Stream: acmesync.Contacts, Field: "nickname", Finding: acmesync.UnknownField, Records: 3},
+	}})
+	require.NoError(t, err)
+	got := b.call(t, http.MethodGet, "/v1/tenants/harbor/drift", "")
+	require.Equal(t, http.StatusOK, got.status, got.text)
+	drifts, _ := got.json["drift"].([]any)
+	require.Len(t, drifts, 1)
+	one, _ := drifts[0].(map[string]any)
+	require.Equal(t, []any{"contacts", "nickname", "unknown_field", 3.0}, []any{one["stream"], one["field"], one["finding"], one["records"]})
+	require.Equal(t, http.StatusNotFound, b.call(t, http.MethodGet, "/v1/tenants/nobody/drift", "").status)
 }

@@ -180,6 +180,20 @@ func (s *suite) testPeople(t *testing.T) {
 		require.Equal(t, app.Updated, s.upsert(t, e)[0].Status)
 		require.Equal(t, id, s.held(t, "linked").ID)
 	})
+	t.Run("one that may be a duplicate is made beside what a person has made, and says so no more", func(t *testing.T) {
+		defer s.forget(t, "beside")
+		id := someone.Create(t, fields("Made by hand, too"))
+		defer someone.Delete(t, id)
+		e := s.event("beside", 1)
+		e.Start, e.End = app.Moment{DateTime: "2031-05-07T09:00:00Z", TimeZone: "Europe/Zurich"}, app.Moment{DateTime: "2031-05-07T09:30:00Z", TimeZone: "Europe/Zurich"}
+		e.AllowDuplicate = true
+		r := s.upsert(t, e)[0]
+		require.Equal(t, app.Created, r.Status)
+		require.NotEqual(t, id, r.ID)
+		require.Equal(t, app.Unchanged, s.upsert(t, e)[0].Status, "the same again is the same event")
+		require.False(t, s.held(t, "beside").AllowDuplicate)
+		require.Empty(t, s.change(t, id).ExternalID)
+	})
 	t.Run("an edit keeps the integration's revision and raises the version", func(t *testing.T) {
 		defer s.forget(t, "edited")
 		r := s.upsert(t, s.event("edited", 5))[0]

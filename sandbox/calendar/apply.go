@@ -34,7 +34,8 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	if r, moved := movedOn(held, e.IfVersion); moved {
 		return r
 	}
-	e.IfVersion = 0
+	beside := e.AllowDuplicate
+	e.IfVersion, e.AllowDuplicate = 0, false
 	owner := b.w.userByID[e.OwnerID]
 	if owner == nil {
 		return (&fault{"unknown_user", "owner_id", "no such user in this workspace"}).result()
@@ -43,7 +44,7 @@ func (b *batch) upsert(e *app.Event) app.Result {
 	if f != nil {
 		return f.result()
 	}
-	if held == nil && b.w.faults.Load().RefuseDuplicates {
+	if held == nil && !beside && b.w.faults.Load().RefuseDuplicates {
 		if twin := b.w.twin(owner, when); twin != nil {
 			return app.Result{Status: app.Duplicate, ID: eventID(twin.number), Version: twin.version}
 		}

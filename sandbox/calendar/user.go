@@ -120,7 +120,7 @@ func layOver(fields json.RawMessage, e *userEvent, w *workspace) error {
 		}
 		*moment = app.Moment{DateTime: at.UTC().Format(instantLayout), TimeZone: w.zone.String()}
 	}
-	e.IfVersion = 0
+	e.IfVersion, e.AllowDuplicate = 0, false
 	return nil
 }
 

@@ -133,6 +133,23 @@ func TestFaults(t *testing.T) {
 		require.Equal(t, listed, got)
 		require.Contains(t, string(s.call(http.MethodGet, "/v1/contacts/"+old.ID, key, nil).body), "New name")
 	})
+	t.Run("drift changes what records look like, not what they are", func(t *testing.T) {
+		t.Parallel()
+		s := s.as(t)
+		id, key := fresh(t, s, map[string]any{"only": []string{"appointments"}, "drift": map[string]any{
+			"rename": map[string]string{"subject": "headline"}, "retype": []string{"is_private", "version"}, "words": map[string]string{"status": "tentative"}, "add": []string{"priority"},
+		}})
+		for _, path := range []string{"/v1/appointments?limit=1", "/v1/appointments/apt_000001"} {
+			text := string(s.call(http.MethodGet, path, key, nil).body)
+			require.NotContains(t, text, `"subject"`)
+			for _, want := range []string{`"headline":"`, `"is_private":"false"`, `"version":"`, `"status":"tentative"`, `"priority":"new"`} {
+				require.Contains(t, text, want)
+			}
+		}
+		require.NotContains(t, string(s.call(http.MethodGet, "/v1/contacts?limit=1", key, nil).body), "priority")
+		s.faults(id, map[string]any{})
+		require.Contains(t, string(s.call(http.MethodGet, "/v1/appointments/apt_000001", key, nil).body), `"subject":"`)
+	})
 	t.Run("an unknown switch is refused", func(t *testing.T) {
 		t.Parallel()
 		got := s.as(t).call(http.MethodPut, "/admin/accounts/coral-realty/faults", "", map[string]any{"dwon": true})

@@ -23,6 +23,7 @@ type directory interface {
 	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
 	AppHookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	HookTopics(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
+	Connection(ctx context.Context, tenant acmesync.TenantID) (acmesync.Connection, error)
 }
 
 const (
@@ -39,6 +40,7 @@ type endpoint struct {
 	state    acmesync.TenantState
 	secrets  []string // Acme's
 	profile  *acme.Profile
+	account  string   // Acme's, where outbound messages name it; empty: not known yet
 	app      []string // the app's
 	topics   []string // of SNS
 	readAt   time.Time
@@ -133,6 +135,13 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 		}
 		if fresh.topics, err = e.directory.HookTopics(ctx, who.Tenant); err != nil {
 			return nil, err
+		}
+		if fresh.profile.PushesSOAP() {
+			connection, err := e.directory.Connection(ctx, who.Tenant)
+			if err != nil {
+				return nil, err
+			}
+			fresh.account = connection.AccountID
 		}
 	}
 	e.mu.Lock()

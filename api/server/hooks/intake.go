@@ -71,15 +71,35 @@ func (i *intake) close() {
 
 // store returns once the delivery is committed, or is known not to be. A sender that goes away meanwhile changes nothing.
 func (i *intake) store(d db.HookDelivery) (db.HookStatus, error) {
-	w := &waiting{delivery: d, done: make(chan struct{})}
-	for _, e := range d.Events {
-		w.bytes += len(e.Body)
+	statuses, err := i.storeAll([]db.HookDelivery{d})
+	return statuses[0], err
+}
+
+// storeAll returns once all deliveries are committed, or one is known not to be: the others may be, and are duplicates when
+// all of them come again.
+func (i *intake) storeAll(all []db.HookDelivery) ([]db.HookStatus, error) {
+	var err error
+	entered := make([]*waiting, 0, len(all))
+	for _, d := range all {
+		w := &waiting{delivery: d, done: make(chan struct{})}
+		for _, e := range d.Events {
+			w.bytes += len(e.Body)
+		}
+		if !i.enqueue(w) {
+			err = errFull
+			break
+		}
+		entered = append(entered, w)
 	}
-	if !i.enqueue(w) {
-		return "", errFull
+	statuses := make([]db.HookStatus, len(all))
+	for n, w := range entered {
+		<-w.done
+		statuses[n] = w.status
+		if w.err != nil {
+			err = w.err
+		}
 	}
-	<-w.done
-	return w.status, w.err
+	return statuses, err
 }
 
 func (i *intake) enqueue(w *waiting) bool {
@@ -157,7 +177,7 @@ func (i *intake) try(batch []*waiting, limit time.Duration) {
 	for n, w := range batch {
 		deliveries[n] = w.delivery
 	}
-	statuses, err := i.storeAll(deliveries, limit)
+	statuses, err := i.commitAll(deliveries, limit)
 	for n, w := range batch {
 		w.err = err
 		if err == nil {
@@ -166,8 +186,8 @@ func (i *intake) try(batch []*waiting, limit time.Duration) {
 	}
 }
 
-// storeAll keeps a panic to the batch that caused it.
-func (i *intake) storeAll(deliveries []db.HookDelivery, limit time.Duration) (statuses []db.HookStatus, err error) {
+// commitAll keeps a panic to the batch that caused it.
+func (i *intake) commitAll(deliveries []db.HookDelivery, limit time.Duration) (statuses []db.HookStatus, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			err = fmt.Errorf("store webhooks: panic: %.200v", fault)

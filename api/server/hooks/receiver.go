@@ -123,7 +123,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 			return answer{}, r.refuse(ctx, refusal{code: problem.TooManyRequests, reason: "too_many", wait: comeAgain})
 		}
 	}
-	body, give, refused := r.read(w, req)
+	body, give, refused := r.read(w, req, maxBodyBytes)
 	defer give()
 	switch {
 	case !known:
@@ -152,13 +152,13 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 const nobodysSecret = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 // read takes the body whole, within what all bodies under way may take together. Give back what it took when done.
-func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, give func(), refused refusal) {
+func (r *Receiver) read(w http.ResponseWriter, req *http.Request, most int64) (body []byte, give func(), refused refusal) {
 	size := req.ContentLength
-	if size > maxBodyBytes {
+	if size > most {
 		return nil, func() {}, refusal{code: problem.PayloadTooLarge, reason: "too_large"}
 	}
 	if size < 0 {
-		size = maxBodyBytes
+		size = most
 	}
 	give = func() { r.bytes.Add(-size) }
 	if r.bytes.Add(size) > maxBytesAtOnce {
@@ -168,7 +168,7 @@ func (r *Receiver) read(w http.ResponseWriter, req *http.Request) (body []byte, 
 	if req.ContentLength > 0 {
 		whole.Grow(int(req.ContentLength) + bytes.MinRead)
 	}
-	_, err := whole.ReadFrom(http.MaxBytesReader(w, req.Body, maxBodyBytes))
+	_, err := whole.ReadFrom(http.MaxBytesReader(w, req.Body, most))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -251,8 +251,11 @@ func (r *Receiver) refuse(ctx context.Context, why refusal) error {
 	r.figures.refused(ctx, why.reason)
 	r.log.Info("webhook refused", zap.String("reason", why.reason))
 	p := problem.New(why.code, why.detail).RetryAfter(why.wait)
-	if why.code == problem.InvalidSignature {
+	switch why.code {
+	case problem.InvalidSignature:
 		p = p.Authenticate("Standard-Webhooks")
+	case problem.WrongAccount:
+		p = p.Authenticate("Address")
 	}
 	return p
 }

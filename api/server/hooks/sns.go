@@ -48,7 +48,7 @@ func (r *Receiver) receiveSNS(w http.ResponseWriter, req *http.Request, name str
 	if e.underWay.Add(1) > maxPerEndpoint {
 		return answer{}, r.refuse(ctx, refusal{code: problem.Overloaded, reason: "too_many", wait: comeAgain})
 	}
-	body, give, refused := r.read(w, req)
+	body, give, refused := r.read(w, req, maxBodyBytes)
 	defer give()
 	switch {
 	case refused != refusal{}:

@@ -19,6 +19,7 @@ const (
 	Unauthorized         = "unauthorized"
 	InvalidSignature     = "invalid_signature"
 	InvalidNotification  = "invalid_notification"
+	WrongAccount         = "wrong_account"
 	InvalidRequest       = "invalid_request"
 	InvalidValue         = "invalid_value"
 	InvalidCursor        = "invalid_cursor"
@@ -42,10 +43,12 @@ func Codes() []Code {
 		{Unauthorized, http.StatusUnauthorized, "A valid API key is needed", "Send Authorization: Bearer KEY."},
 		{InvalidSignature, http.StatusUnauthorized, "The delivery is not signed as it should be", "Sign by Standard Webhooks with the endpoint's secret, within five minutes."},
 		{InvalidNotification, http.StatusForbidden, "The notification is not believed", "Look at the detail: it has to be of a topic the configuration names, signed by SNS, and at most an hour old."},
+		{WrongAccount, http.StatusUnauthorized, "The message is of another account than the one behind this address", "Send outbound messages to the address that was made for their own account."},
 		{NotFound, http.StatusNotFound, "There is nothing here", "Look at the address."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed here", "Use one that Allow names."},
 		{"tenant_exists", http.StatusConflict, "There is a tenant of that id", "Choose another id, or go on with that tenant."},
 		{"wrong_state", http.StatusConflict, "The tenant's state does not allow it", "Read the tenant: its state says what it is doing."},
+		{"audit_running", http.StatusConflict, "An audit is under way", "Wait for its end, or cancel it."},
 		{"nothing_open", http.StatusConflict, "The review has no such open record", "Read the review again."},
 		{EndpointGone, http.StatusGone, "Nobody is behind this endpoint any more", "Disable the subscription."},
 		{VersionChanged, http.StatusPreconditionFailed, "The tenant was changed in the meantime", "Read it again and repeat the change on what you find."},

@@ -67,6 +67,18 @@ func (p *Problem) Write(w http.ResponseWriter, requestID string) {
 	own.Instance = "urn:acmesync:request:" + requestID
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
+	p.Head(h)
+	body, err := json.Marshal(own)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// Head sets what a refusal says in headers, whatever its body is written in.
+func (p *Problem) Head(h http.Header) {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
 	}
@@ -76,11 +88,4 @@ func (p *Problem) Write(w http.ResponseWriter, requestID string) {
 	if p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // the rest of the body is not read
 	}
-	body, err := json.Marshal(own)
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n'))
 }

@@ -2,9 +2,10 @@ package accounts
 
 import "acmesync/acme"
 
-// duplicateKeys are the keys of which two live appointments must not share one when the second is made.
+// duplicateKeys are the keys of which two live appointments must not share one when the second is made. What stands for an instance of
+// a series doubles nothing: its series may well begin where it does.
 func duplicateKeys(p *acme.Appointment) []string {
-	if p.DeletedAt != nil || p.Status == acme.Canceled || p.Start == nil || p.OwnerID == "" {
+	if p.DeletedAt != nil || p.Status == acme.Canceled || p.Start == nil || p.OwnerID == "" || p.SeriesID != "" {
 		return nil
 	}
 	keys := make([]string, 0, len(p.ContactIDs))

@@ -10,7 +10,7 @@ import (
 // Faults are the fault switches of an account; the zero value is a healthy Acme.
 type Faults struct {
 	// Only names the resources that Down, LatencyMS, Rate5xx, Storm429, HTML502, TruncatedPage,
-	// CursorExpired and BadPage touch; empty: everything.
+	// CursorExpired, BadPage and Drift touch; empty: everything.
 	Only []acme.Resource `json:"only,omitempty"`
 
 	Down                  bool          `json:"down"`                     // every request is answered 503
@@ -25,13 +25,29 @@ type Faults struct {
 	BadIDs                []string      `json:"bad_ids,omitempty"`        // whatever contains one of these records is answered 500
 	AnswerLostAfterCommit bool          `json:"answer_lost_after_commit"` // writes happen, their answers never arrive
 	AnswerLostShare       float64       `json:"answer_lost_share"`        // share of writes that happen and are not answered
+	ForgetKeys            bool          `json:"forget_idempotency_keys"`  // as after 24 hours: no request is known to have been sent before
 	StaleListSeconds      int           `json:"stale_list_seconds"`       // lists lag behind; at most 600
+	Drift                 DriftFaults   `json:"drift,omitzero"`           // records are read in another shape than the contract's
 	Webhook               WebhookFaults `json:"webhook"`
 }
 
 // Storm is a 429 for everything.
 type Storm struct {
 	RetryAfter string `json:"retry_after"` // sent as it is: seconds, an HTTP date or nonsense; empty: no header
+}
+
+// DriftFaults change what records look like when they are read, not what they are. Fields that a resource does not have are
+// left alone.
+type DriftFaults struct {
+	Rename map[string]string `json:"rename,omitempty"` // field → its new name
+	Retype []string          `json:"retype,omitempty"` // fields whose values take another type
+	Words  map[string]string `json:"words,omitempty"`  // field → the word that it holds in every record
+	Add    []string          `json:"add,omitempty"`    // fields that every record has as well
+}
+
+// On reports whether any of the switches is set.
+func (f DriftFaults) On() bool {
+	return len(f.Rename)+len(f.Retype)+len(f.Words)+len(f.Add) > 0
 }
 
 // WebhookFaults are what can go wrong between Acme and a subscriber.

@@ -28,6 +28,7 @@ type Dialect string
 const (
 	Hub  Dialect = "hub"
 	Pipe Dialect = "pipe"
+	SOAP Dialect = "soap" // Acme's own too: outbound messages, proven by nothing but their address
 )
 
 // Secret signs deliveries until it expires.
@@ -73,6 +74,15 @@ func (s *Subscription) wants(events []acme.Event) []acme.Event {
 		}
 	}
 	return wanted
+}
+
+// SubscribeSOAP makes a subscription to outbound messages.
+func (a *Account) SubscribeSOAP(url string, events []string) (acme.Subscription, error) {
+	s := &Subscription{Dialect: SOAP, Subscription: acme.Subscription{
+		ID: "sub_" + token(8), URL: url, Events: events, Status: "active", Format: acme.FormatSOAP,
+		CreatedAt: a.now().UTC().Truncate(time.Microsecond),
+	}}
+	return s.Public(), a.saveSubscription(s)
 }
 
 // Subscribe makes a subscription; its secret is in the answer and never shown again.
@@ -145,6 +155,9 @@ func (a *Account) Disable(id, reason string) error {
 func (a *Account) RotateSecret(id string, overlap time.Duration) (string, error) {
 	fresh, expires := newSecret(), a.now().UTC().Add(overlap).Truncate(time.Microsecond)
 	return fresh, a.changeSubscription(id, func(s *Subscription) {
+		if len(s.Secrets) == 0 {
+			return
+		}
 		s.Secrets = []Secret{{Value: fresh}, {Value: s.Secrets[0].Value, ExpiresAt: &expires}}
 	})
 }

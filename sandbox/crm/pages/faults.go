@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,18 @@ func (f faultsPage) RatePercent() int { return percent(f.Rate5xx) }
 
 // DropPercent is the share of dropped deliveries.
 func (f faultsPage) DropPercent() int { return percent(f.Webhook.DropRate) }
+
+// DriftRename and the three after it are the drift of records as people type it.
+func (f faultsPage) DriftRename() string { return unpaired(f.Drift.Rename) }
+
+// DriftRetype lists fields.
+func (f faultsPage) DriftRetype() string { return strings.Join(f.Drift.Retype, " ") }
+
+// DriftWords lists fields and words.
+func (f faultsPage) DriftWords() string { return unpaired(f.Drift.Words) }
+
+// DriftAdd lists fields.
+func (f faultsPage) DriftAdd() string { return strings.Join(f.Drift.Add, " ") }
 
 func percent(share float64) int { return int(share*100 + 0.5) }
 
@@ -58,6 +72,10 @@ func (p *Pages) saveFaults(v *visit) error {
 			DropRate: share("webhook_drop_percent"), Duplicate: min(number("webhook_duplicate"), 10), Reorder: on("webhook_reorder"),
 		},
 	}
+	f.Drift = accounts.DriftFaults{
+		Rename: pairs(v.r.FormValue("drift_rename")), Retype: strings.Fields(v.r.FormValue("drift_retype")),
+		Words: pairs(v.r.FormValue("drift_words")), Add: strings.Fields(v.r.FormValue("drift_add")),
+	}
 	if on("storm_429") {
 		f.Storm429 = &accounts.Storm{RetryAfter: strings.TrimSpace(v.r.FormValue("retry_after"))}
 	}
@@ -65,6 +83,30 @@ func (p *Pages) saveFaults(v *visit) error {
 		return err
 	}
 	return v.goTo("/faults")
+}
+
+// pairs reads "one=other two=another"; what is no pair is left out.
+func pairs(text string) map[string]string {
+	var all map[string]string
+	for _, word := range strings.Fields(text) {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || name == "" || value == "" {
+			continue
+		}
+		if all == nil {
+			all = map[string]string{}
+		}
+		all[name] = value
+	}
+	return all
+}
+
+func unpaired(all map[string]string) string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		words = append(words, name+"="+all[name])
+	}
+	return strings.Join(words, " ")
 }
 
 func (p *Pages) importRecords(v *visit) error {

@@ -31,6 +31,9 @@ func (c *call) writes() bool {
 func (s *Server) with(resource acme.Resource, handle func(*call) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", s.Now().UTC().Format(http.TimeFormat))
+		if speaksXML(r) {
+			w = xmlWriter{ResponseWriter: w, resource: resource}
+		}
 		c := &call{w: w, r: r, resource: resource}
 		err := s.admit(c)
 		switch {

@@ -15,8 +15,7 @@ const defaultLimit = 100
 // list answers one page.
 func (s *Server) list(c *call) error {
 	if ref := c.r.URL.Query().Get("external_ref"); ref != "" && c.resource == acme.Appointments {
-		s.data(c, c.account.ByExternalRef(ref, c.r.URL.Query().Get("include_deleted") == "true"), `,"next_cursor":null}`+"\n")
-		return nil
+		return s.data(c, c.account.ByExternalRef(ref, c.r.URL.Query().Get("include_deleted") == "true"), `,"next_cursor":null}`+"\n")
 	}
 	q, page, err := s.listQuery(c)
 	if err != nil {
@@ -36,8 +35,7 @@ func (s *Server) list(c *call) error {
 			Page: page + 1, Expires: s.Now().Add(s.CursorLife).UnixMilli(),
 		}) + `"`
 	}
-	s.data(c, l.Raws, `,"next_cursor":`+next+"}\n")
-	return nil
+	return s.data(c, l.Raws, `,"next_cursor":`+next+"}\n")
 }
 
 // errSpoiled is the answer to whatever contains a record the switches call bad.
@@ -87,8 +85,9 @@ func (s *Server) listQuery(c *call) (accounts.ListQuery, int, error) {
 }
 
 // data writes {"data":[…] and the tail. Records are written as they are kept, without encoding them again.
-func (s *Server) data(c *call, raws [][]byte, tail string) {
+func (s *Server) data(c *call, raws [][]byte, tail string) error {
 	const head = `{"data":[`
+	raws = c.drifted(raws...)
 	size := len(head) + 1 + len(tail) + max(0, len(raws)-1)
 	for _, raw := range raws {
 		size += len(raw)
@@ -104,11 +103,16 @@ func (s *Server) data(c *call, raws [][]byte, tail string) {
 	body = append(append(body, ']'), tail...)
 
 	if c.faults.TruncatedPage && c.faults.Touches(c.resource) {
-		c.w.Header().Set("Content-Type", "application/json")
+		kind, body, err := inWords(c.w, http.StatusOK, body)
+		if err != nil {
+			return err
+		}
+		c.w.Header().Set("Content-Type", kind)
 		c.w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = c.w.Write(body[:len(body)/2])
 		_ = http.NewResponseController(c.w).Flush()
 		panic(http.ErrAbortHandler) // net/http closes the connection and logs nothing
 	}
 	s.raw(c.w, http.StatusOK, body)
+	return nil
 }

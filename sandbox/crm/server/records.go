@@ -33,7 +33,7 @@ func (s *Server) get(c *call) error {
 	if !found {
 		return errNoSuchRecord
 	}
-	s.record(c.w, http.StatusOK, raw, version)
+	s.record(c.w, http.StatusOK, c.drifted(raw)[0], version)
 	return nil
 }
 
@@ -63,8 +63,7 @@ func (s *Server) batchGet(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.data(c, raws, `,"missing":`+string(tail)+"}\n")
-	return nil
+	return s.data(c, raws, `,"missing":`+string(tail)+"}\n")
 }
 
 func (s *Server) create(c *call) error {

@@ -87,11 +87,26 @@ func (s *Server) answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (s *Server) raw(w http.ResponseWriter, status int, encoded []byte) {
-	w.Header().Set("Content-Type", "application/json")
+	kind, encoded, err := inWords(w, status, encoded)
+	if err != nil {
+		s.Log.Error("cannot say an answer in XML", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Content-Length", strconv.Itoa(len(encoded)))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	_, _ = w.Write(encoded)
+}
+
+// inWords says an answer as the request asked for it.
+func inWords(w http.ResponseWriter, status int, encoded []byte) (kind string, body []byte, err error) {
+	if x, ok := w.(xmlWriter); ok {
+		body, err = inXML(x.root(status, encoded), x.resource, encoded)
+		return "application/xml; charset=utf-8", body, err
+	}
+	return "application/json", encoded, nil
 }
 
 // record answers with one record and its version as ETag.

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"acmesync/acme"
 )
 
 var eventPattern = regexp.MustCompile(`^(\*|(user|contact|appointment|touchpoint)\.(\*|created|updated|deleted|undeleted|merged))$`)
@@ -18,6 +20,7 @@ func (s *Server) subscribe(c *call) error {
 	var in struct {
 		URL    string   `json:"url"`
 		Events []string `json:"events"`
+		Format string   `json:"format"`
 	}
 	if _, err := decode(c, &in); err != nil {
 		return err
@@ -33,7 +36,15 @@ func (s *Server) subscribe(c *call) error {
 			return badRequest("invalid_parameter", "events names what does not exist.")
 		}
 	}
-	subscription, err := c.account.Subscribe(in.URL, in.Events)
+	subscribe := c.account.Subscribe
+	switch in.Format {
+	case "", acme.FormatJSON:
+	case acme.FormatSOAP:
+		subscribe = c.account.SubscribeSOAP
+	default:
+		return badRequest("invalid_parameter", "format is neither json nor soap.")
+	}
+	subscription, err := subscribe(in.URL, in.Events)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"acmesync/acme"
 	"acmesync/sandbox/crm/accounts"
 )
 
@@ -53,7 +54,7 @@ func (l *lane) judge(delivery *Delivery, number int, got Attempt) (again bool, p
 	case got.Error == errGone:
 		l.settle(delivery, Abandoned)
 		return false, 0
-	case got.Status >= 200 && got.Status < 300:
+	case got.Status >= 200 && got.Status < 300 && !got.unacknowledged:
 		l.account.Delivered(l.subscription)
 		l.settle(delivery, Delivered)
 		return false, 0
@@ -62,7 +63,8 @@ func (l *lane) judge(delivery *Delivery, number int, got Attempt) (again bool, p
 		l.report(l.account.Disable(l.subscription, "the endpoint answered 410 Gone"))
 		return false, 0
 	}
-	final := got.Status >= 400 && got.Status < 500 && got.Status != http.StatusRequestTimeout && got.Status != http.StatusTooManyRequests
+	// An outbound message is sent until it is taken, whatever is wrong with it.
+	final := !got.persistent && got.Status >= 400 && got.Status < 500 && got.Status != http.StatusRequestTimeout && got.Status != http.StatusTooManyRequests
 	if final || number > policy.Retries {
 		l.settle(delivery, Failed)
 		l.report(l.account.Failed(l.subscription, got.words()))
@@ -93,9 +95,9 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	ctx, cancel := context.WithTimeout(l.dispatcher.ctx, timeout)
 	defer cancel()
 	status, header, err := l.hand(ctx, delivery, number, subscription, begun)
-	got.Status = status
+	got.Status, got.persistent = status, subscription.Dialect == accounts.SOAP
 	if err != nil {
-		got.Error = err.Error()
+		got.Error, got.unacknowledged = err.Error(), errors.Is(err, errNoAck)
 	}
 	if seconds, err := strconv.Atoi(header.Get("Retry-After")); err == nil && seconds > 0 {
 		got.retryAfter = time.Duration(seconds) * time.Second
@@ -107,6 +109,8 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	})
 	return got
 }
+
+var errNoAck = errors.New("the message was not acknowledged")
 
 // hand gives the delivery to whatever carries it.
 func (l *lane) hand(ctx context.Context, delivery *Delivery, number int, to accounts.Subscription, now time.Time) (status int, header http.Header, err error) {
@@ -147,7 +151,11 @@ func (l *lane) post(ctx context.Context, delivery *Delivery, number int, to acco
 	if err != nil {
 		return 0, nil, err
 	}
-	// Reading to the end lets the connection be used again; a subscriber has nothing to say, though.
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10))
-	return response.StatusCode, response.Header, response.Body.Close()
+	// Reading to the end lets the connection be used again; a subscriber to webhooks has nothing to say, though.
+	said, broken := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	err = response.Body.Close()
+	if to.Dialect == accounts.SOAP && response.StatusCode < 300 && (broken != nil || !acme.SOAPAcked(said)) {
+		err = errNoAck
+	}
+	return response.StatusCode, response.Header, err
 }

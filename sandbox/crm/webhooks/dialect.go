@@ -18,6 +18,8 @@ import (
 // body says a delivery's events in the subscription's words.
 func (l *lane) body(delivery *Delivery, number int, dialect accounts.Dialect) ([]byte, error) {
 	switch dialect {
+	case accounts.SOAP:
+		return outboundMessage(l.account.Info().ID, delivery.Subscription, delivery.Events), nil
 	case accounts.Hub:
 		return json.Marshal(dialects.HubEvents(l.account.Info().ID, delivery.Events, number))
 	case accounts.Pipe:
@@ -58,10 +60,14 @@ func (l *lane) recordOf(event acme.Event) map[string]any {
 
 // prove signs a delivery as its dialect does.
 func prove(r *http.Request, dialect accounts.Dialect, secrets []string, id string, at time.Time, body []byte) error {
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && dialect != accounts.SOAP {
 		return nil
 	}
 	switch dialect {
+	case accounts.SOAP:
+		r.Header.Set("Content-Type", "text/xml; charset=utf-8")
+		r.Header.Set("SOAPAction", `""`)
+		return nil
 	case accounts.Hub:
 		stamp := strconv.FormatInt(at.UnixMilli(), 10)
 		mac := hmac.New(sha256.New, []byte(secrets[0]))

@@ -39,7 +39,9 @@ type Attempt struct {
 	Error  string    `json:"error,omitempty"`
 	Millis int64     `json:"millis"`
 
-	retryAfter time.Duration
+	retryAfter     time.Duration
+	persistent     bool // no status ends the delivery
+	unacknowledged bool // answered with success, and not taken
 }
 
 func (a Attempt) words() string {

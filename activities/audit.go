@@ -1,0 +1,133 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"acmesync"
+)
+
+// An audit is work of both lanes. Fetch reads Acme's lists from their beginning, into the inbox like any page; deliver compares
+// them with the ledger as it does with all pages, and notes what differed. Where nothing else waits, deliver goes on with what
+// the lists did not show, then with what the app shows. Each step is committed by itself, so an audit survives whatever its lanes do.
+
+// openAudit is the audit under way, as an attempt remembers it.
+type openAudit struct {
+	acmesync.Audit
+	found  bool
+	looked time.Time
+}
+
+// lookForAudit is how often an attempt without an audit looks whether there is one now.
+const lookForAudit = time.Second
+
+// auditStep does one step of the audit under way; failed is a failure of the app, for the table to judge.
+func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, err error) {
+	if !l.audit.found && time.Since(l.audit.looked) < lookForAudit {
+		return idle, nil, nil
+	}
+	if err := l.lookAtAudit(ctx); err != nil || !l.audit.found {
+		return idle, nil, err
+	}
+	leave, err := l.enter(ctx, acmesync.Backfill)
+	if err != nil {
+		return idle, nil, err
+	}
+	defer leave()
+	a := l.audit.Audit
+	switch {
+	case a.State == acmesync.AuditComparing:
+		failed, err = l.auditEvents(ctx, a)
+	case a.State == acmesync.AuditCounting:
+		failed, err = l.auditCounts(ctx, a)
+	case a.ReadsLists && a.State == acmesync.AuditReading, a.Waiting > 0:
+		return idle, nil, nil
+	case a.State == acmesync.AuditReading:
+		err = l.Audits.CompareLists(ctx, l.fence, a.ID)
+		l.wake(ctx, acmesync.Fetch)
+		l.notices.parked([]acmesync.ParkedRecord{massDelete(acmesync.Appointments), massDelete(acmesync.Touchpoints)})
+	case a.State == acmesync.AuditAsking:
+		err = l.Audits.EndAsking(ctx, l.fence, a.ID)
+	default:
+		err = l.Audits.EndAudit(ctx, l.fence, a.ID)
+	}
+	if err != nil || failed != nil {
+		return idle, failed, err
+	}
+	return busy, nil, nil
+}
+
+func (l *deliverLane) lookAtAudit(ctx context.Context) error {
+	a, found, err := l.Audits.OpenAudit(ctx, l.fence)
+	if err != nil {
+		return err
+	}
+	l.audit = openAudit{Audit: a, found: found, looked: time.Now()}
+	return nil
+}
+
+// massDelete names the review that the guard may have opened.
+func massDelete(stream acmesync.Stream) acmesync.ParkedRecord {
+	return acmesync.ParkedRecord{Key: acmesync.Key{Stream: stream}, Fault: acmesync.Fault{Code: acmesync.MassDelete, Field: "list"}}
+}
+
+// noteDifference notes what an audited record has come to, where the ledger had it otherwise. One that has changed since the audit
+// began is news, and would have come by itself.
+func (r *round) noteDifference(c *candidate) {
+	if !c.audited || !r.audit.found || c.item.UpdatedAt.After(r.audit.StartedAt.Add(-overlap)) {
+		return
+	}
+	d := acmesync.Difference{Side: acmesync.AcmeSide, Stream: c.key.Stream, ID: c.key.AcmeID, Outcome: acmesync.DiffHealed}
+	if c.result.State == acmesync.Parked {
+		d.Outcome = acmesync.DiffParked
+	}
+	switch {
+	case !c.known:
+		d.Kind = acmesync.DiffMissing
+	case c.item.Version > c.entry.Version:
+		d.Kind = acmesync.DiffBehind
+	case c.result.State != c.entry.State, c.result.Code != c.entry.Code, c.result.Mapped != c.entry.Mapped:
+		d.Kind = acmesync.DiffOutdated
+	default:
+		return
+	}
+	r.commit.Audit = r.audit.ID
+	r.commit.Differences = append(r.commit.Differences, d)
+}
+
+// noteAlive has a record asked for by id that was taken for gone and stands in Acme's list.
+func (r *round) noteAlive(c *candidate) {
+	if !c.audited || !r.audit.found || c.item.Version != c.entry.Version {
+		return
+	}
+	r.commit.Audit = r.audit.ID
+	r.commit.Differences = append(r.commit.Differences, acmesync.Difference{
+		Side: acmesync.AcmeSide, Stream: c.key.Stream, ID: c.key.AcmeID, Kind: acmesync.DiffAlive, Outcome: acmesync.DiffOpen,
+	})
+	r.commit.Hints = append(r.commit.Hints, c.key)
+}
+
+// auditing tells that a page belongs to an audit's walk.
+func auditing(p acmesync.Position) bool { return p.Audit != "" && !p.Backfilled }
+
+// auditAfterAbsence begins an audit of its own where a stream was not read for longer than Acme remembers deletes: no list will
+// ever tell of those.
+func (l *fetchLane) auditAfterAbsence(ctx context.Context, p acmesync.Position) error {
+	const remembered = (acmesync.DeletesKeptForDays - 1) * 24 * time.Hour
+	if !p.Backfilled || p.Audit != "" || p.Stream == acmesync.AppEvents || p.Stream == acmesync.Contacts || p.PolledAgo < remembered.Seconds() {
+		return nil
+	}
+	_, err := l.Tenants.Apply(ctx, l.fence.Tenant, acmesync.Command{
+		ID: "audit/absence/" + p.Now.UTC().Format("2006-01-02T15"), Name: acmesync.AuditAll, Actor: "acmesync",
+		Reason: "Acme was not read for longer than it remembers deletes",
+	})
+	var conflict *acmesync.Conflict
+	if errors.As(err, &conflict) {
+		return nil // one is under way already
+	}
+	if err != nil {
+		return err
+	}
+	return acmesync.ErrEpoch // the walks have been set back
+}
