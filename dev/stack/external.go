@@ -51,10 +51,10 @@ func externalFrom(env Environment) (external, error) {
 		}
 	}
 	for broker := range strings.SplitSeq(e.Kafka, ",") {
-		host, _, err := net.SplitHostPort(strings.TrimSpace(broker))
-		if e.Kafka == "" {
-			break
+		if broker = strings.TrimSpace(broker); broker == "" {
+			continue
 		}
+		host, _, err := net.SplitHostPort(broker)
 		if err != nil {
 			return e, fmt.Errorf("KAFKA_BROKERS cannot be read: %w", err)
 		}
