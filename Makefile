@@ -80,9 +80,12 @@ histories: build-dev deps-postgres ## Record workflow histories for the replay t
 	dev/bin/dev exec --temporal -- $(GO) test -count=1 ./workflows -run TestRecordHistories -record
 
 .PHONY: interop
-interop: interop-newman ## Compare with other implementations: series (ical.js), the Postman collection (newman); needs npm, tests do not
+interop: interop-newman ## Compare with programs that are not ours: series (ical.js), the Postman collection (newman), brokers (kcat, sns-validator, fauxqs); needs npm, tests do not
+	@dev/deps.sh interop
 	cd mapping/interop && npm ci --no-audit --no-fund && npm run --silent generate
 	$(GO) test -count=1 -run 'TestInterop' ./mapping
+	cd broker/interop && npm ci --no-audit --no-fund
+	TEST_INTEROP=1 $(GO) test -count=1 ./broker/interop
 
 .PHONY: interop-newman
 interop-newman:

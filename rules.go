@@ -15,6 +15,12 @@ type Config struct {
 	People       PeopleRules      `json:"people,omitzero"`
 	// Profile is how the tenant's Acme speaks where that differs from Acme's contract; acme.Profile reads it. None: it does not.
 	Profile json.RawMessage `json:"profile,omitempty"`
+	SNS     SNSRules        `json:"sns,omitzero"`
+}
+
+// SNSRules say which notifications are taken at the tenant's SNS address. Without topics none is.
+type SNSRules struct {
+	Topics []string `json:"topics,omitempty"` // arn:aws:sns:…
 }
 
 // PollRules say how often or when Acme is asked, and when it is left alone. Webhooks are taken at any time.

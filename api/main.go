@@ -14,7 +14,6 @@ import (
 	"syscall"
 
 	"acmesync/api/server"
-	"acmesync/api/server/hooks"
 	"acmesync/config"
 	"acmesync/control"
 	"acmesync/egress"
@@ -63,7 +62,7 @@ func run(ctx context.Context) error {
 	}
 	defer temporal.Close()
 	ringer := &workflows.Client{Temporal: temporal, RunbookURL: settings.RunbookURL}
-	receiver, err := hooks.New(memory, ringer, settings.PublicURL, metrics.Meter, log)
+	receiver, err := newReceiver(settings, memory, ringer, metrics, log)
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package config turns the environment into typed, checked settings, one struct per program. It is the only reader of
-// the environment beside Temporal's own library. All that is wrong is reported at once as Faults, each with the
+// the environment beside the libraries of Temporal and AWS. All that is wrong is reported at once as Faults, each with the
 // variable's name and what to do; a program ends with ExitCode then.
 package config
 
@@ -34,6 +34,7 @@ type API struct {
 	MetricsAddr string
 	PublicURL   string // without a slash at its end
 	APIKeys     []APIKey
+	SNS         SNS
 }
 
 // Worker is what the worker needs.
@@ -42,6 +43,8 @@ type Worker struct {
 	MetricsAddr string
 	PublicURL   string   // without a slash at its end; webhooks go to PublicURL + /hooks/acme/{endpoint}
 	AlertURLs   []Secret // shoutrrr's; they hold tokens
+	Kafka       Kafka
+	SQS         SQS
 	DriftEvery  time.Duration
 	ImportRoot  string // holds a folder per tenant that files may be picked up from; empty: from no folder
 }
@@ -72,6 +75,7 @@ func LoadAPI(ctx context.Context, env envconfig.Lookuper) (API, error) {
 		APIKeys:     apiKeys(e.APIKeys, &f),
 	}
 	c.PublicURL = publicURL(e, c.AllowPrivateHosts, &f)
+	c.SNS = notifications(e, c.AllowPrivateHosts, &f)
 	return c, f.err()
 }
 
@@ -86,6 +90,8 @@ func LoadWorker(ctx context.Context, env envconfig.Lookuper) (Worker, error) {
 		Core:        core(e, &f),
 		MetricsAddr: address("METRICS_ADDR", cmp.Or(e.MetricsAddr, "127.0.0.1:9091"), &f),
 		AlertURLs:   alertURLs(e.AlertURLs, &f),
+		Kafka:       kafka(e, &f),
+		SQS:         queue(e, &f),
 		DriftEvery:  seconds("ACMESYNC_DRIFT_SECONDS", e.DriftSeconds, 1, 86_400, &f),
 		ImportRoot:  folder("IMPORT_ROOT", e.ImportRoot, &f),
 	}

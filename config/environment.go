@@ -8,7 +8,7 @@ import (
 	"github.com/sethvargo/go-envconfig"
 )
 
-// environment is every variable of the product, as text. TEMPORAL_* are read by Temporal's own library.
+// environment is every variable of the product, as text. TEMPORAL_* are read by Temporal's own library, AWS_* by that of AWS.
 type environment struct {
 	DatabaseURL       string `env:"DATABASE_URL"`
 	DatabaseOwnerURL  string `env:"DATABASE_OWNER_URL"`
@@ -23,9 +23,25 @@ type environment struct {
 	RunbookURL        string `env:"ACMESYNC_RUNBOOK_URL"`
 	BuildID           string `env:"ACMESYNC_BUILD_ID"`
 	AlertURLs         string `env:"ALERT_URLS"`
-	AcmeAPIKey        string `env:"ACME_API_KEY"`
-	DriftSeconds      string `env:"ACMESYNC_DRIFT_SECONDS, default=60"`
-	ImportRoot        string `env:"IMPORT_ROOT"`
+
+	ImportRoot string `env:"IMPORT_ROOT"`
+
+	KafkaBrokers   string `env:"KAFKA_BROKERS"`
+	KafkaTopic     string `env:"KAFKA_TOPIC"`
+	KafkaGroup     string `env:"KAFKA_GROUP, default=acmesync"`
+	KafkaTLS       string `env:"KAFKA_TLS, default=false"`
+	KafkaCAFile    string `env:"KAFKA_TLS_CA_FILE"`
+	KafkaCertFile  string `env:"KAFKA_TLS_CERT_FILE"`
+	KafkaKeyFile   string `env:"KAFKA_TLS_KEY_FILE"`
+	KafkaMechanism string `env:"KAFKA_SASL_MECHANISM"`
+	KafkaUser      string `env:"KAFKA_SASL_USER"`
+	KafkaPassword  string `env:"KAFKA_SASL_PASSWORD"`
+	SQSQueueURL    string `env:"SQS_QUEUE_URL"`
+	SQSEndpoint    string `env:"SQS_ENDPOINT_URL"`
+	SNSHosts       string `env:"SNS_HOSTS"`
+	SNSCAFile      string `env:"SNS_CA_FILE"`
+	AcmeAPIKey     string `env:"ACME_API_KEY"`
+	DriftSeconds   string `env:"ACMESYNC_DRIFT_SECONDS, default=60"`
 }
 
 func read(ctx context.Context, env envconfig.Lookuper) (environment, error) {

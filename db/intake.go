@@ -11,34 +11,22 @@ import (
 	"github.com/lib/pq"
 )
 
-// HookDelivery is what was pushed at once and proven: a webhook request whose signature was good, a broker's message.
-type HookDelivery struct {
-	Endpoint  string
-	Way       acmesync.Way      // empty: ByHook
-	Tenant    acmesync.TenantID // whose key seals the bodies
-	WebhookID string            // unique per endpoint, for 30 days: another way prefixes its own
-	BodySHA   []byte
-	Events    []HookEvent
-}
+// HookDelivery and its parts are words of the product, which brokers know without db.
+type HookDelivery = acmesync.HookDelivery
 
-// HookEvent is one event of a delivery. One without a stream names nothing the product syncs and ends at once;
-// a raw one could not be read at all and is kept for a person to see.
-type HookEvent struct {
-	Stream  acmesync.Stream
-	AcmeID  string
-	Version int64
-	Outcome acmesync.Code // not empty: ended as it arrives
-	Raw     bool
-	Body    []byte // as it arrived
-}
+// HookEvent is one event of a delivery.
+type HookEvent = acmesync.HookEvent
 
 // HookStatus is what became of a delivery.
-type HookStatus string
+type HookStatus = acmesync.HookStatus
+
+// AccountHook is a tenant that has connected an account.
+type AccountHook = acmesync.AccountHook
 
 const (
-	HookNew       HookStatus = "new"
-	HookDuplicate HookStatus = "duplicate"
-	HookGone      HookStatus = "gone" // nobody is behind that endpoint any more
+	HookNew       = acmesync.HookNew
+	HookDuplicate = acmesync.HookDuplicate
+	HookGone      = acmesync.HookGone
 )
 
 // StoreHooks stores deliveries of several tenants in one statement, durably, and answers one status per delivery.
@@ -112,12 +100,6 @@ func (db *DB) Endpoint(ctx context.Context, endpoint string) (Endpoint, error) {
 		return e, fmt.Errorf("find a hook endpoint: %w", notFound(err))
 	}
 	return e, nil
-}
-
-// AccountHook is a tenant that has connected an account, and where its hooks arrive.
-type AccountHook struct {
-	Tenant   acmesync.TenantID `db:"tenant"`
-	Endpoint string            `db:"endpoint"`
 }
 
 // AccountHooks finds the tenants whose Acme account has this id; none is no error.

@@ -243,6 +243,7 @@ var intrusions = map[string]intrusion{
 	"Holds":       func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.Holds(ctx, v.id) },
 	"HookProfile": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookProfile(ctx, v.id) },
 	"HookSecrets": func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookSecrets(ctx, v.id) },
+	"HookTopics":  func(ctx context.Context, d *db.DB, v victim) (any, error) { return d.HookTopics(ctx, v.id) },
 	"Ledger": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Ledger(ctx, v.deliver, acmesync.Appointments, []string{"canary-in-step"})
 	},
@@ -406,6 +407,7 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 	v := victim{id: acmesync.TenantID(fmt.Sprintf("victim-%d", victims.Add(1)))}
 	activated(t, d, v.id)
 	v.endpoint = endpointOf(t, d, v.id)
+	d.Super.MustExec(`UPDATE tenants SET config = config || '{"sns":{"topics":["canary-topic"]}}' WHERE tenant = $1`, v.id)
 	require.NoError(t, d.SetCredentials(ctx, v.id, acmesync.Credentials{AcmeAPIKey: "canary-key", AppToken: "canary-token"}, "canary"))
 	_, err := d.StoreHooks(ctx, []db.HookDelivery{{Endpoint: v.endpoint, Tenant: v.id, WebhookID: "w1", BodySHA: []byte("sha"), Events: []db.HookEvent{
 		{Stream: acmesync.Appointments, AcmeID: "canary-in-step", Body: []byte("{}")}, {Stream: acmesync.Appointments, AcmeID: "canary-hinted", Body: []byte("{}")},

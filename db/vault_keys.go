@@ -109,6 +109,19 @@ func (db *DB) HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte
 	return document, nil
 }
 
+// HookTopics are the SNS topics that a tenant's configuration names.
+func (db *DB) HookTopics(ctx context.Context, tenant acmesync.TenantID) ([]string, error) {
+	var topics []string
+	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		return tx.SelectContext(ctx, &topics, `
+			SELECT topic FROM tenants, jsonb_array_elements_text(coalesce(config->'sns'->'topics', '[]')) topic WHERE tenant = $1`, tenant)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the topics of %s: %w", tenant, err)
+	}
+	return topics, nil
+}
+
 func (db *DB) putSecret(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID, name, value string) error {
 	if value == "" {
 		return nil

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What running and testing need beyond Go:  deps.sh postgres | deps.sh tests
+# What running and testing need beyond Go:  deps.sh postgres | deps.sh tests | deps.sh interop
 # Installs it where that is possible without asking (root on Debian or Ubuntu), else says what to do.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -43,8 +43,19 @@ chromium() {
   fi
 }
 
+kcat() {
+  if command -v kcat >/dev/null; then return; fi
+  if can_install; then
+    install kcat kcat
+  else
+    echo "deps: kcat is missing: apt install kcat, or brew install kcat" >&2
+    exit 1
+  fi
+}
+
 case "${1:-}" in
   postgres) postgres ;;
+  interop) kcat ;;
   tests) postgres; chromium ;;
-  *) echo "usage: deps.sh postgres | tests" >&2; exit 2 ;;
+  *) echo "usage: deps.sh postgres | tests | interop" >&2; exit 2 ;;
 esac

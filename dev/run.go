@@ -137,6 +137,7 @@ func addresses(s *stack.Stack) string {
 	page := func(port int, path string) string { return "http://" + ports.Address(port) + path }
 	line("Acme (sandbox)", page(s.Ports.Acme, "/"), "log in to a business: set, move, cancel an appointment, log a call or an email")
 	line("the app (sandbox)", page(s.Ports.App, "/"), "the calendar and dashboard that fill up")
+	line("Kafka (sandbox)", ports.Address(s.Ports.Kafka), "topic acme.changes: one business tells its changes there, docs/brokers.md")
 	if s.OwnTemporal() {
 		line("Temporal Web UI", page(s.Ports.TemporalUI, "/namespaces/"+ready.Namespace+"/workflows"), "running syncs and reviews, namespace "+ready.Namespace)
 	}

@@ -25,6 +25,7 @@ type stack struct {
 	server          *process
 	workers, apis   []*process
 	acmeURL, appURL string
+	kafka           string // where brokers were asked for
 	temporalAddress string
 	apiURLs         []string
 	apiKey          string
@@ -44,6 +45,7 @@ type account struct {
 
 type options struct {
 	workers, apis int
+	brokers       bool     // Kafka, and SNS that is believed
 	env           []string // of both, beside what every stack has
 }
 
@@ -60,13 +62,22 @@ func newStack(t *testing.T, o options) *stack {
 	acmePort, appPort, temporalPort := freePort(t), freePort(t), freePort(t)
 	s.acmeURL, s.appURL = local(acmePort), local(appPort)
 	s.temporalAddress = fmt.Sprintf("127.0.0.1:%d", temporalPort)
-	s.acme = newProcess(t, "sandbox acme", binaries+"/sandbox", nil, "acme", "--addr", address(acmePort), "--data", filepath.Join(data, "acme"), "--seed", "1", "--exports", s.exports).start(t)
+	arguments := []string{"acme", "--addr", address(acmePort), "--data", filepath.Join(data, "acme"), "--seed", "1", "--exports", s.exports}
+	s.kafka = address(freePort(t))
+	if o.brokers {
+		arguments = append(arguments, "--kafka-addr", s.kafka)
+	}
+	s.acme = newProcess(t, "sandbox acme", binaries+"/sandbox", nil, arguments...).start(t)
 	s.app = newProcess(t, "sandbox app", binaries+"/sandbox", nil, "app", "--addr", address(appPort), "--data", filepath.Join(data, "app"), "--seed", "1").start(t)
 	s.server = newProcess(t, "temporal", devBin, nil, "temporal", "--db", filepath.Join(data, "temporal.db"), "--port", fmt.Sprint(temporalPort)).start(t)
 
 	s.env = []string{
 		"DATABASE_URL=" + s.db.URL, "ACMESYNC_KEYSET=" + s.db.Keyset, "TEMPORAL_ADDRESS=" + s.temporalAddress,
 		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1", "LOG_FORMAT=json", "LOG_LEVEL=info", "ACMESYNC_API_KEYS=test:" + s.apiKey, "IMPORT_ROOT=" + s.importRoot,
+	}
+	if o.brokers {
+		s.env = append(s.env, "KAFKA_BROKERS="+s.kafka, "KAFKA_TOPIC=acme.changes",
+			"SNS_HOSTS="+address(acmePort), "SNS_CA_FILE="+filepath.Join(data, "acme", "sns", "ca.pem"))
 	}
 	s.env = append(s.env, o.env...)
 	waitHTTP(t, s.acmeURL+"/healthz")

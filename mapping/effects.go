@@ -66,6 +66,7 @@ var effects = map[string][]acmesync.Stream{
 	"/poll_seconds":                     nil,
 	"/page_size":                        nil,
 	"/poll":                             nil,
+	"/sns":                              nil,
 	"/appointments":                     {acmesync.Appointments},
 	"/appointments/conflict":            nil, // what both sides change from now on, as the next
 	"/appointments/when/deleted_in_app": nil,

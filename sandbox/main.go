@@ -47,6 +47,8 @@ func acmeCommand(log *slog.Logger) *cobra.Command {
 	c.Flags().Int64Var(&cfg.Seed, "seed", 1, "number the data is made from at the first start")
 	c.Flags().StringVar(&cfg.RateLimit, "rate-limit", "", `requests per window for every account, like 100/10s, or "off"; empty: as it was`)
 	c.Flags().StringVar(&cfg.Exports, "exports", "", "folder for exported CSV files, one below it per account; empty: none")
+	c.Flags().StringVar(&cfg.KafkaAddr, "kafka-addr", "", "address of a Kafka broker for accounts that are told by it; empty: none")
+	c.Flags().StringSliceVar(&cfg.ToldByKafka, "told-by-kafka", nil, "businesses whose changes go to Kafka instead of webhooks, from when they are made")
 	c.Flags().DurationVar(&cfg.CursorLife, "cursor-life", 0, "how long list cursors live; 0: 15m")
 	return c
 }

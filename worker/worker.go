@@ -101,6 +101,7 @@ func (p *program) run(ctx context.Context) error {
 	})
 	group.Go(func() error { return p.heal(ctx) })
 	group.Go(func() error { return p.work(ctx) })
+	group.Go(func() error { return p.brokers(ctx) })
 	err := group.Wait()
 	p.temporal.Close()
 	return errors.Join(err, p.metrics.Close(context.Background()), p.db.Close())

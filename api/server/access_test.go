@@ -13,7 +13,7 @@ func TestEveryRouteNeedsAKey(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	open := map[string]bool{"GET /livez": true, "GET /readyz": true, "GET /openapi.yaml": true, "GET /openapi.json": true, "GET /docs": true, "GET /config.schema.json": true, "POST /hooks/acme/:endpoint": true, "POST /hooks/app/:endpoint": true,
-		"POST /hooks/soap/:endpoint": true, "GET /hooks/soap/:endpoint": true}
+		"POST /hooks/soap/:endpoint": true, "GET /hooks/soap/:endpoint": true, "POST /hooks/sns/:endpoint": true}
 	guarded := 0
 	for _, route := range b.routes {
 		name := route.Method + " " + route.Path

@@ -12,6 +12,11 @@ func (s *Server) receiveAcmeHook(c *gin.Context) error {
 	return nil
 }
 
+func (s *Server) receiveSNS(c *gin.Context) error {
+	s.Hooks.ReceiveSNS(c.Writer, c.Request, param(c, "endpoint"), c.GetString(keyRequestID))
+	return nil
+}
+
 func (s *Server) receiveAppHook(c *gin.Context) error {
 	s.Hooks.Receive(c.Writer, c.Request, acmesync.AppSide, param(c, "endpoint"), c.GetString(keyRequestID))
 	return nil

@@ -65,6 +65,7 @@ func (s *Server) routes() []route {
 
 		{http.MethodPost, "/hooks/acme/{endpoint}", signers, s.receiveAcmeHook},
 		{http.MethodPost, "/hooks/app/{endpoint}", signers, s.receiveAppHook},
+		{http.MethodPost, "/hooks/sns/{endpoint}", signers, s.receiveSNS},
 		{http.MethodPost, "/hooks/soap/{endpoint}", signers, s.receiveSOAPHook},
 		{http.MethodGet, "/hooks/soap/{endpoint}", signers, s.describeSOAPHook},
 

@@ -38,6 +38,7 @@ type bundle struct {
 	control   *control.Control
 	workflows *notedWorkflows
 	routes    gin.RoutesInfo
+	hooks     *hooks.Receiver
 }
 
 func setup(t testing.TB) *bundle {
@@ -47,6 +48,7 @@ func setup(t testing.TB) *bundle {
 	require.NoError(t, err)
 	receiver, err := hooks.New(b.db.DB, b.workflows, "http://hooks.example", noop.Meter{}, zap.NewNop())
 	require.NoError(t, err)
+	b.hooks = receiver
 	b.control = control.New(b.db.DB, b.workflows, egress.Policy{AllowPrivate: true}, zap.NewNop())
 	api := &server.Server{
 		Control: b.control, DB: b.db.DB, Hooks: receiver, PublicURL: "http://127.0.0.1:8080", Spec: spec, Log: zap.NewNop(),

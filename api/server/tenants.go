@@ -19,6 +19,7 @@ import (
 type tenantAnswer struct {
 	control.View
 	WebhookURL string `json:"webhook_url"`
+	SNSURL     string `json:"sns_url"`
 }
 
 func (s *Server) answerTenant(c *gin.Context, status int, v control.View) {
@@ -31,7 +32,7 @@ func (s *Server) shown(v control.View) tenantAnswer {
 	if profile, problems := acme.ParseProfile(v.Config.Profile); len(problems) == 0 && profile.PushesSOAP() {
 		way = "soap"
 	}
-	return tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/" + way + "/" + v.HookEndpoint}
+	return tenantAnswer{View: v, WebhookURL: s.PublicURL + "/hooks/" + way + "/" + v.HookEndpoint, SNSURL: s.PublicURL + "/hooks/sns/" + v.HookEndpoint}
 }
 
 func etag(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }

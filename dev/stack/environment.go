@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,14 +39,20 @@ func (e Environment) or(name, ours string) string {
 // product is the environment of api, worker and starter. Settings of the developer's shell that would lead
 // them to another database or Temporal are left out.
 func (s *Stack) product() Environment {
-	foreign := []string{"TEST_", "ACMESYNC_", "HTTP_ADDR=", "PUBLIC_URL=", "METRICS_ADDR=", "DATABASE_"}
+	foreign := []string{"TEST_", "ACMESYNC_", "HTTP_ADDR=", "PUBLIC_URL=", "METRICS_ADDR=", "DATABASE_", "SNS_", "SQS_", "AWS_"}
+	kafka := []string{"KAFKA_BROKERS=" + ports.Address(s.Ports.Kafka), "KAFKA_TOPIC=acme.changes"}
+	if s.external.Kafka == "" {
+		foreign = append(foreign, "KAFKA_")
+	} else {
+		kafka = nil
+	}
 	if s.external.Database == "" {
 		foreign = append(foreign, "PG")
 	}
 	if s.external.Temporal == "" {
 		foreign = append(foreign, "TEMPORAL_")
 	}
-	return append(s.Env.without(foreign...),
+	return append(append(s.Env.without(foreign...), kafka...),
 		"DATABASE_URL="+s.databaseURL,
 		"DATABASE_OWNER_URL="+s.ownerURL,
 		"TEMPORAL_ADDRESS="+s.temporalAddress(),
@@ -58,5 +65,8 @@ func (s *Stack) product() Environment {
 		"ACMESYNC_API_KEYS="+s.secrets.apiKeys(),
 		// The sandboxes are on loopback, where a tenant's Acme may not be otherwise.
 		"ACMESYNC_ALLOW_PRIVATE_HOSTS=1",
+		// The sandbox signs its notifications by an authority of its own.
+		"SNS_HOSTS="+ports.Address(s.Ports.Acme),
+		"SNS_CA_FILE="+filepath.Join(s.Data, "acme", "sns", "ca.pem"),
 	)
 }

@@ -26,7 +26,7 @@ func TestUsualPorts(t *testing.T) {
 		t.Parallel()
 		p, err := stack.UsualPorts(nil)
 		require.NoError(t, err)
-		require.Equal(t, stack.Ports{API: 8080, APIMetrics: 9090, WorkerMetrics: 9091, Acme: 9010, App: 9020, Temporal: 7233, TemporalUI: 8233, Postgres: 55432}, p)
+		require.Equal(t, stack.Ports{API: 8080, APIMetrics: 9090, WorkerMetrics: 9091, Acme: 9010, App: 9020, Kafka: 9030, Temporal: 7233, TemporalUI: 8233, Postgres: 55432}, p)
 	})
 
 	t.Run("a variable changes one", func(t *testing.T) {

@@ -14,12 +14,13 @@ import (
 type external struct {
 	Database, Owner string
 	Temporal        string
+	Kafka           string // brokers the worker reads instead of the sandbox's
 }
 
 // externalFrom reads what the environment names. What is not on this machine is refused unless the developer
 // says that it is meant: sandbox data does not belong in a shared database.
 func externalFrom(env Environment) (external, error) {
-	e := external{Database: env.Get("DATABASE_URL"), Owner: env.Get("DATABASE_OWNER_URL"), Temporal: env.Get("TEMPORAL_ADDRESS")}
+	e := external{Database: env.Get("DATABASE_URL"), Owner: env.Get("DATABASE_OWNER_URL"), Temporal: env.Get("TEMPORAL_ADDRESS"), Kafka: env.Get("KAFKA_BROKERS")}
 	switch {
 	case e.Database != "" && e.Owner == "":
 		return e, errors.New("DATABASE_URL is set, so that database would be used, but DATABASE_OWNER_URL is not: set it to the role that may migrate, or unset both")
@@ -47,6 +48,18 @@ func externalFrom(env Environment) (external, error) {
 		}
 		if !onLoopback(host) {
 			return e, notHere("TEMPORAL_ADDRESS", host)
+		}
+	}
+	for broker := range strings.SplitSeq(e.Kafka, ",") {
+		if broker = strings.TrimSpace(broker); broker == "" {
+			continue
+		}
+		host, _, err := net.SplitHostPort(broker)
+		if err != nil {
+			return e, fmt.Errorf("KAFKA_BROKERS cannot be read: %w", err)
+		}
+		if !onLoopback(host) {
+			return e, notHere("KAFKA_BROKERS", host)
 		}
 	}
 	return e, nil

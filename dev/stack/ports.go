@@ -10,7 +10,7 @@ import (
 
 // Ports are where the parts of the stack listen on 127.0.0.1.
 type Ports struct {
-	API, APIMetrics, WorkerMetrics, Acme, App, Temporal, TemporalUI, Postgres int
+	API, APIMetrics, WorkerMetrics, Acme, App, Kafka, Temporal, TemporalUI, Postgres int
 }
 
 // port is one entry of the list below.
@@ -28,6 +28,7 @@ func (p *Ports) list() []port {
 		{&p.WorkerMetrics, 9091, "ACMESYNC_PORT_WORKER_METRICS", "the worker's metrics and health"},
 		{&p.Acme, 9010, "ACMESYNC_PORT_ACME", "the Acme sandbox"},
 		{&p.App, 9020, "ACMESYNC_PORT_APP", "the app sandbox"},
+		{&p.Kafka, 9030, "ACMESYNC_PORT_KAFKA", "the Acme sandbox's Kafka broker"},
 		{&p.Temporal, 7233, "ACMESYNC_PORT_TEMPORAL", "Temporal"},
 		{&p.TemporalUI, 8233, "ACMESYNC_PORT_TEMPORAL_UI", "Temporal's Web UI"},
 		{&p.Postgres, 55432, "ACMESYNC_PORT_POSTGRES", "PostgreSQL"},

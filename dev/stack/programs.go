@@ -16,6 +16,9 @@ import (
 
 const namespace = ready.Namespace
 
+// toldByKafka is the business whose changes come by Kafka instead of webhooks, to be seen at work.
+const toldByKafka = "alpine-physio"
+
 // seed makes the sandboxes' businesses the same on every machine.
 const seed = "1"
 
@@ -54,10 +57,10 @@ func (s *Stack) worker() process.Program {
 }
 
 // sandbox is one half of the outside world. It knows nothing of the product's database or secrets.
-func (s *Stack) sandbox(half string, port int) process.Program {
+func (s *Stack) sandbox(half string, port int, more ...string) process.Program {
 	return process.Program{
 		Name: half, Path: s.binary("sandbox"),
-		Args: []string{half, "--addr", ports.Address(port), "--data", filepath.Join(s.Data, half), "--seed", seed},
+		Args: append([]string{half, "--addr", ports.Address(port), "--data", filepath.Join(s.Data, half), "--seed", seed}, more...),
 		Env:  s.Env.without("DATABASE_", "ACMESYNC_", "TEMPORAL_", "TEST_"),
 		// Seeding the businesses takes a while the first time.
 		Ready: s.answers(local(port) + "/healthz"),

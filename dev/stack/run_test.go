@@ -132,6 +132,8 @@ func TestRun(t *testing.T) {
 			"DATABASE_URL=postgres://a@127.0.0.1/x", "DATABASE_OWNER_URL is not"},
 		"a Temporal elsewhere is refused": {
 			"TEMPORAL_ADDRESS=temporal.example.com:7233", "TEMPORAL_ADDRESS leads to temporal.example.com"},
+		"a Kafka elsewhere is refused": {
+			"KAFKA_BROKERS=127.0.0.1:9092,kafka.example.com:9092", "KAFKA_BROKERS leads to kafka.example.com"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

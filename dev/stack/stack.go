@@ -79,7 +79,13 @@ func (s *Stack) bringUp(ctx context.Context) error {
 	} else {
 		s.say("using the Temporal of TEMPORAL_ADDRESS at %s, none of its own", s.external.Temporal)
 	}
-	world = s.launch(s.sandbox("acme", s.Ports.Acme), s.sandbox("app", s.Ports.App))
+	if s.external.Kafka != "" {
+		s.say("the worker reads the Kafka of KAFKA_BROKERS, not the sandbox's")
+	}
+	world = s.launch(
+		s.sandbox("acme", s.Ports.Acme, "--kafka-addr", ports.Address(s.Ports.Kafka), "--told-by-kafka", toldByKafka),
+		s.sandbox("app", s.Ports.App),
+	)
 	if err := s.loadSecrets(ctx); err != nil {
 		return err
 	}

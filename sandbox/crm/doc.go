@@ -8,6 +8,7 @@
 //   - manifest: which records cannot be carried over, and why
 //   - seed: the data an account begins with
 //   - webhooks: who is told of changes
+//   - kafka, sns: other carriers of the same news, for accounts that have chosen them
 //   - server: Acme's API, and the admin API for tests
 //   - dialects: the same records in two other CRMs' words, served under /dialects/hub and /dialects/pipe
 //   - pages: the CRM as its users see it
@@ -21,7 +22,7 @@
 //
 //	account       once, the first line: id, name, time_zone, region, seed, anchor (the day the seeded data is
 //	              relative to), staff ([{user_id, in_app}]), outcomes, created_at
-//	settings      api_key, client, rate_limit, max_page, webhooks; holds from this line on
+//	settings      api_key, client, rate_limit, max_page, webhooks, push; holds from this line on
 //	faults        the fault switches; hold from this line on
 //	write         one accepted write, whole:
 //	                op           seed, import, create, update, delete, undelete or merge

@@ -1,20 +1,24 @@
 package crm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"time"
 
 	_ "time/tzdata" // the seeded zones must be the same on every machine
 
 	"acmesync/sandbox/business"
 	"acmesync/sandbox/crm/accounts"
+	"acmesync/sandbox/crm/kafka"
 	"acmesync/sandbox/crm/pages"
 	"acmesync/sandbox/crm/server"
+	"acmesync/sandbox/crm/sns"
 	"acmesync/sandbox/crm/webhooks"
 )
 
@@ -28,9 +32,12 @@ type Config struct {
 	Seed    int64  // of the three businesses' data, used when they are first made
 	Log     *slog.Logger
 
-	RateLimit  string        // "100/10s" for every account; empty: as each account has it, none at first
-	CursorLife time.Duration // zero: 15 minutes
-	Exports    string        // a folder for exported files; empty: none are written
+	RateLimit   string        // "100/10s" for every account; empty: as each account has it, none at first
+	CursorLife  time.Duration // zero: 15 minutes
+	Exports     string        // a folder for exported files; empty: none are written
+	KafkaAddr   string        // of a Kafka broker for accounts that are told by it; empty: none
+	ToldByKafka []string      // accounts that are told by it when they are first made
+	PublicURL   string        // where subscribers of SNS find its certificate; empty: http://Addr
 
 	Now        func() time.Time    // Acme's clock; nil: the machine's
 	Businesses []business.Business // made at the first start; nil: all three
@@ -42,6 +49,7 @@ type Sandbox struct {
 	dispatcher *webhooks.Dispatcher
 	handler    http.Handler
 	stop       context.CancelFunc
+	broker     *kafka.Broker // nil: none
 }
 
 // Open replays the data folder and makes the three businesses where they are missing.
@@ -55,32 +63,46 @@ func Open(cfg Config) (*Sandbox, error) {
 		now = time.Now
 	}
 	dispatcher := webhooks.New(log, now)
+	notifications, err := sns.Open(filepath.Join(cfg.DataDir, "sns"), cmp.Or(cfg.PublicURL, "http://"+cfg.Addr), now)
+	if err != nil {
+		return nil, err
+	}
+	dispatcher.SNS = notifications
+	broker, err := openBroker(cfg)
+	if err != nil {
+		return nil, err
+	}
+	topic := ""
+	if broker != nil {
+		dispatcher.Kafka, topic = broker, kafka.Topic
+	}
 	registry := &accounts.Registry{
 		Folder: filepath.Join(cfg.DataDir, "accounts"), Now: now,
 		Notifier: dispatcher, Defaults: accounts.DefaultSettings(),
 	}
-	err := registry.Open()
+	err = registry.Open()
 	if err == nil {
 		err = settle(registry, cfg)
 	}
 	if err != nil {
+		broker.Close()
 		return nil, errors.Join(fmt.Errorf("open accounts: %w", err), registry.Close())
 	}
 	life := cursorLife
 	if cfg.CursorLife > 0 {
 		life = cfg.CursorLife
 	}
-	api := &server.Server{Registry: registry, Webhooks: dispatcher, Log: log, Now: now, CursorLife: life, Exports: cfg.Exports}
+	api := &server.Server{Registry: registry, Webhooks: dispatcher, Topic: topic, SNS: notifications, Log: log, Now: now, CursorLife: life, Exports: cfg.Exports}
 	site := &pages.Pages{Registry: registry, Webhooks: dispatcher, Log: log, Now: now}
 	mux, apiHandler := http.NewServeMux(), api.Handler()
-	for _, path := range []string{"/v1/", "/dialects/", "/admin/", "/files/", "/healthz"} {
+	for _, path := range []string{"/v1/", "/dialects/", "/admin/", "/files/", "/sns/", "/healthz"} {
 		mux.Handle(path, apiHandler)
 	}
 	mux.Handle("/", site.Handler())
 
 	ctx, stop := context.WithCancel(context.Background())
 	dispatcher.Start(ctx, registry.All())
-	return &Sandbox{registry: registry, dispatcher: dispatcher, handler: mux, stop: stop}, nil
+	return &Sandbox{registry: registry, dispatcher: dispatcher, handler: mux, stop: stop, broker: broker}, nil
 }
 
 // Handler serves Acme's API under /v1, the admin API under /admin, and the pages.
@@ -90,7 +112,15 @@ func (s *Sandbox) Handler() http.Handler { return s.handler }
 func (s *Sandbox) Close() error {
 	s.stop()
 	s.dispatcher.Wait()
+	s.broker.Close()
 	return s.registry.Close()
+}
+
+func openBroker(cfg Config) (*kafka.Broker, error) {
+	if cfg.KafkaAddr == "" {
+		return nil, nil
+	}
+	return kafka.Open(cfg.KafkaAddr, filepath.Join(cfg.DataDir, "kafka"))
 }
 
 // settle makes the businesses that are missing and sets the rate limit that was asked for.
@@ -111,7 +141,11 @@ func settle(registry *accounts.Registry, cfg Config) error {
 		if _, found := registry.Get(b.ID); found {
 			continue
 		}
-		if _, err := registry.Create(accounts.Spec{Business: b, Seed: cfg.Seed, Settings: registry.Defaults}); err != nil {
+		a, err := registry.Create(accounts.Spec{Business: b, Seed: cfg.Seed, Settings: registry.Defaults})
+		if err == nil && cfg.KafkaAddr != "" && slices.Contains(cfg.ToldByKafka, b.ID) {
+			err = tellByKafka(a)
+		}
+		if err != nil {
 			return fmt.Errorf("create %s: %w", b.ID, err)
 		}
 	}
@@ -124,4 +158,12 @@ func settle(registry *accounts.Registry, cfg Config) error {
 		}
 	}
 	return nil
+}
+
+func tellByKafka(a *accounts.Account) error {
+	if err := a.TellByKafka(kafka.Topic); err != nil {
+		return err
+	}
+	_, err := a.ChangeSettings(func(s *accounts.Settings) { s.Push = []accounts.Push{accounts.ByKafka} })
+	return err
 }

@@ -22,6 +22,7 @@ type directory interface {
 	HookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	HookProfile(ctx context.Context, tenant acmesync.TenantID) ([]byte, error)
 	AppHookSecrets(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
+	HookTopics(ctx context.Context, tenant acmesync.TenantID) ([]string, error)
 	Connection(ctx context.Context, tenant acmesync.TenantID) (acmesync.Connection, error)
 }
 
@@ -41,6 +42,7 @@ type endpoint struct {
 	profile  *acme.Profile
 	account  string   // Acme's, where outbound messages name it; empty: not known yet
 	app      []string // the app's
+	topics   []string // of SNS
 	readAt   time.Time
 	underWay *atomic.Int64 // deliveries, kept from one reading to the next
 }
@@ -129,6 +131,9 @@ func (e *endpoints) read(ctx context.Context, name string) (*endpoint, error) {
 			return nil, err
 		}
 		if fresh.app, err = e.directory.AppHookSecrets(ctx, who.Tenant); err != nil {
+			return nil, err
+		}
+		if fresh.topics, err = e.directory.HookTopics(ctx, who.Tenant); err != nil {
 			return nil, err
 		}
 		if fresh.profile.PushesSOAP() {

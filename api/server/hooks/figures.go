@@ -11,21 +11,19 @@ import (
 
 // figures count what comes in. No label says which tenant.
 type figures struct {
-	deliveries, refusals, rings, ringFailures metric.Int64Counter
-	batches                                   metric.Int64Histogram
-	answers                                   metric.Float64Histogram
+	deliveries, refusals metric.Int64Counter
+	batches              metric.Int64Histogram
+	answers              metric.Float64Histogram
 }
 
 func newFigures(m metric.Meter) (*figures, error) {
 	var f figures
-	var failed [6]error
-	f.deliveries, failed[0] = m.Int64Counter("acmesync_hook_deliveries", metric.WithDescription("Webhook deliveries taken, by result: accepted, duplicate, parked"))
+	var failed [4]error
+	f.deliveries, failed[0] = m.Int64Counter("acmesync_hook_deliveries", metric.WithDescription("Webhook deliveries taken, by result: accepted, duplicate, parked, confirmed, unsubscribed"))
 	f.refusals, failed[1] = m.Int64Counter("acmesync_hook_refusals", metric.WithDescription("Webhook deliveries refused, by reason"))
-	f.rings, failed[2] = m.Int64Counter("acmesync_rings", metric.WithDescription("Workflows rung after a delivery"))
-	f.ringFailures, failed[3] = m.Int64Counter("acmesync_ring_failures", metric.WithDescription("Rings that failed and are left to the sweep"))
-	f.batches, failed[4] = m.Int64Histogram("acmesync_hook_batch", metric.WithDescription("Deliveries per commit"),
+	f.batches, failed[2] = m.Int64Histogram("acmesync_hook_batch", metric.WithDescription("Deliveries per commit"),
 		metric.WithExplicitBucketBoundaries(1, 2, 5, 10, 20, 50, 100, 200))
-	f.answers, failed[5] = m.Float64Histogram("acmesync_hook_answer_seconds", metric.WithDescription("Time to answer a delivery"),
+	f.answers, failed[3] = m.Float64Histogram("acmesync_hook_answer_seconds", metric.WithDescription("Time to answer a delivery"),
 		metric.WithExplicitBucketBoundaries(.002, .005, .01, .02, .05, .1, .2, .5, 1, 5))
 	return &f, errors.Join(failed[:]...)
 }
@@ -42,11 +40,4 @@ func (f *figures) batch(deliveries int) { f.batches.Record(context.Background(),
 
 func (f *figures) answered(ctx context.Context, took time.Duration) {
 	f.answers.Record(ctx, took.Seconds())
-}
-
-func (f *figures) rung(ctx context.Context, err error) {
-	f.rings.Add(ctx, 1)
-	if err != nil {
-		f.ringFailures.Add(ctx, 1)
-	}
 }

@@ -125,7 +125,7 @@ func (i *intake) work() {
 		}
 		// Duplicates ring too: the answer to the first may have been lost after its commit. A mark that is set is not set twice.
 		for _, w := range batch {
-			if w.err == nil && w.status != db.HookGone && isWork(w.delivery) {
+			if w.err == nil && w.status != db.HookGone && w.delivery.IsWork() {
 				i.stored(w.delivery)
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"acmesync"
 	"acmesync/db"
+	"acmesync/hints"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -175,6 +176,6 @@ func TestClosingCommitsWhatWaits(t *testing.T) {
 
 func TestWhatIsWork(t *testing.T) {
 	t.Parallel()
-	require.True(t, isWork(delivery("d")))
-	require.False(t, isWork(db.HookDelivery{Events: []db.HookEvent{{Outcome: acmesync.EndedUnknown}, unreadable(nil)}}))
+	require.True(t, delivery("d").IsWork())
+	require.False(t, db.HookDelivery{Events: []db.HookEvent{{Outcome: acmesync.EndedUnknown}, hints.Unreadable(nil)}}.IsWork())
 }

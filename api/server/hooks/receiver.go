@@ -15,7 +15,10 @@ import (
 	"acmesync"
 	"acmesync/acme"
 	"acmesync/api/server/problem"
+	"acmesync/broker"
 	"acmesync/db"
+	"acmesync/doorbell"
+	"acmesync/hints"
 
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -35,15 +38,18 @@ const (
 type Receiver struct {
 	endpoints *endpoints
 	intake    *intake
-	bell      *doorbell
+	bell      *doorbell.Bell
 	figures   *figures
 	log       *zap.Logger
 	publicURL string // what senders call us; some sign it
 	bytes     atomic.Int64
+
+	// SNS believes notifications; without it none is taken.
+	SNS *broker.SNS
 }
 
 // New starts a receiver's committers and its doorbell. publicURL is the address that senders know us by.
-func New(memory *db.DB, ringer Ringer, publicURL string, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
+func New(memory *db.DB, ringer doorbell.Ringer, publicURL string, meter metric.Meter, log *zap.Logger) (*Receiver, error) {
 	f, err := newFigures(meter)
 	if err != nil {
 		return nil, err
@@ -52,17 +58,20 @@ func New(memory *db.DB, ringer Ringer, publicURL string, meter metric.Meter, log
 	log = log.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return zapcore.NewSamplerWithOptions(core, time.Second, 10, 1000)
 	}))
-	bell := newDoorbell(memory, ringer, f, log)
+	bell, err := doorbell.New(memory, ringer, meter, log)
+	if err != nil {
+		return nil, err
+	}
 	return &Receiver{
 		endpoints: newEndpoints(memory), bell: bell, figures: f, log: log, publicURL: strings.TrimRight(publicURL, "/"),
-		intake: newIntake(memory, bell.ring, f, log),
+		intake: newIntake(memory, func(d db.HookDelivery) { bell.Ring(d.Tenant) }, f, log),
 	}, nil
 }
 
 // Close commits what still waits, then rings for it. No delivery may come in any more.
 func (r *Receiver) Close() {
 	r.intake.close()
-	r.bell.close()
+	r.bell.Close()
 }
 
 // Receive answers one delivery of Acme's or the app's to an endpoint.
@@ -81,7 +90,7 @@ func (r *Receiver) Receive(w http.ResponseWriter, req *http.Request, from acmesy
 // answer is what a sender is told about a delivery that we have.
 type answer struct {
 	code   int
-	Status string `json:"status"` // accepted, duplicate, parked
+	Status string `json:"status"` // accepted, duplicate, parked; of SNS also confirmed, unsubscribed
 	ID     string `json:"id"`
 	Reason string `json:"reason,omitempty"`
 }
@@ -135,7 +144,7 @@ func (r *Receiver) receive(w http.ResponseWriter, req *http.Request, from acmesy
 		// Acme and the app name their deliveries each for itself, and they share an endpoint.
 		return r.store(ctx, name, e, "app:"+id, body, events, reason)
 	}
-	events, reason := eventsOf(e.profile, body)
+	events, reason := hints.Of(e.profile, body)
 	return r.store(ctx, name, e, id, body, events, reason)
 }
 
@@ -203,8 +212,12 @@ func (r *Receiver) verify(req *http.Request, from acmesync.Side, name string, e 
 }
 
 func (r *Receiver) store(ctx context.Context, name string, e *endpoint, id string, body []byte, events []db.HookEvent, reason string) (answer, error) {
+	return r.storeBy(ctx, acmesync.ByHook, name, e, id, body, events, reason)
+}
+
+func (r *Receiver) storeBy(ctx context.Context, way acmesync.Way, name string, e *endpoint, id string, body []byte, events []db.HookEvent, reason string) (answer, error) {
 	sum := sha256.Sum256(body)
-	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
+	status, err := r.intake.store(db.HookDelivery{Endpoint: name, Way: way, Tenant: e.tenant, WebhookID: id, BodySHA: sum[:], Events: events})
 	switch {
 	case errors.Is(err, errFull):
 		return answer{}, r.refuse(ctx, refusal{code: problem.Overloaded, reason: "overloaded", wait: comeAgain})

@@ -15,6 +15,7 @@ import (
 	"acmesync/acme"
 	"acmesync/api/server/problem"
 	"acmesync/db"
+	"acmesync/hints"
 
 	"go.uber.org/zap"
 )
@@ -93,7 +94,7 @@ func (r *Receiver) receiveSOAP(w http.ResponseWriter, req *http.Request, name st
 	}
 	message, err := e.profile.ParseOutbound(body)
 	if err != nil {
-		return message.Namespace, r.storeSOAP(ctx, e, []db.HookDelivery{rawMessage(name, e, body)}, reasonOf(err))
+		return message.Namespace, r.storeSOAP(ctx, e, []db.HookDelivery{rawMessage(name, e, body)}, hints.Reason(err))
 	}
 	if !r.isOf(ctx, name, e, message.OrganizationID) {
 		return "", r.refuse(ctx, refusal{code: problem.WrongAccount, reason: "wrong_account"})
@@ -147,9 +148,9 @@ func notificationsOf(name string, e *endpoint, message acme.OutboundMessage) []d
 		if id == "" {
 			id = bodyID(sum)
 		}
-		event := unreadable(n.Raw)
+		event := hints.Unreadable(n.Raw)
 		if n.Event.Type != "" {
-			event = hintOf(n.Event, n.Raw)
+			event = hints.OfEvent(n.Event, n.Raw)
 		}
 		all = append(all, db.HookDelivery{
 			Endpoint: name, Way: acmesync.BySOAP, Tenant: e.tenant, WebhookID: "soap:" + id, BodySHA: sum[:], Events: []db.HookEvent{event},
@@ -162,7 +163,7 @@ func notificationsOf(name string, e *endpoint, message acme.OutboundMessage) []d
 func rawMessage(name string, e *endpoint, body []byte) db.HookDelivery {
 	sum := sha256.Sum256(body)
 	return db.HookDelivery{
-		Endpoint: name, Way: acmesync.BySOAP, Tenant: e.tenant, WebhookID: "soap:" + bodyID(sum), BodySHA: sum[:], Events: []db.HookEvent{unreadable(body)},
+		Endpoint: name, Way: acmesync.BySOAP, Tenant: e.tenant, WebhookID: "soap:" + bodyID(sum), BodySHA: sum[:], Events: []db.HookEvent{hints.Unreadable(body)},
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	NotFound             = "not_found"
 	Unauthorized         = "unauthorized"
 	InvalidSignature     = "invalid_signature"
+	InvalidNotification  = "invalid_notification"
 	WrongAccount         = "wrong_account"
 	InvalidRequest       = "invalid_request"
 	InvalidValue         = "invalid_value"
@@ -41,6 +42,7 @@ func Codes() []Code {
 		{InvalidCursor, http.StatusBadRequest, "The cursor cannot be used", "Start again without one; keep the filters from page to page."},
 		{Unauthorized, http.StatusUnauthorized, "A valid API key is needed", "Send Authorization: Bearer KEY."},
 		{InvalidSignature, http.StatusUnauthorized, "The delivery is not signed as it should be", "Sign by Standard Webhooks with the endpoint's secret, within five minutes."},
+		{InvalidNotification, http.StatusForbidden, "The notification is not believed", "Look at the detail: it has to be of a topic the configuration names, signed by SNS, and at most an hour old."},
 		{WrongAccount, http.StatusUnauthorized, "The message is of another account than the one behind this address", "Send outbound messages to the address that was made for their own account."},
 		{NotFound, http.StatusNotFound, "There is nothing here", "Look at the address."},
 		{MethodNotAllowed, http.StatusMethodNotAllowed, "The method is not allowed here", "Use one that Allow names."},

@@ -84,7 +84,7 @@ func (a *Account) commit(now time.Time, op string, by Request, changes ...change
 	written := Written{Raw: w.Records[0].Record, ID: h.id, Version: h.version}
 	a.remember(now, w.Idempotency, written)
 	for id, s := range a.subscriptions {
-		if events := s.wants(w.Events); len(events) > 0 {
+		if events := s.wants(w.Events); len(events) > 0 && a.settings.tells(s.Carrier) {
 			a.notifier.Notify(a, id, events)
 		}
 	}
@@ -180,7 +180,9 @@ func (a *Account) replayWrite(at time.Time, w *Write) error {
 		a.remember(at, w.Idempotency, Written{Raw: w.Records[0].Record, ID: first.id, Version: first.version})
 	}
 	for id, s := range a.subscriptions {
-		a.backlog.emitted(id, s.wants(w.Events))
+		if a.settings.tells(s.Carrier) {
+			a.backlog.emitted(id, s.wants(w.Events))
+		}
 	}
 	return nil
 }

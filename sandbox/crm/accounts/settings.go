@@ -9,6 +9,7 @@ type Settings struct {
 	RateLimit RateLimit     `json:"rate_limit"`
 	MaxPage   int           `json:"max_page"` // the largest limit of a list
 	Webhooks  WebhookPolicy `json:"webhooks"`
+	Push      []Push        `json:"push,omitempty"` // none: by webhook
 }
 
 // RateLimit allows a number of requests per window; no requests: no limit.

@@ -16,6 +16,7 @@ type Subscription struct {
 	Secrets []Secret `json:"secrets"` // the newest first; deliveries are signed by each that has not expired
 	Deleted bool     `json:"deleted,omitempty"`
 	Dialect Dialect  `json:"dialect,omitempty"`
+	Carrier Push     `json:"carrier,omitempty"` // none: webhooks
 
 	failures int // deliveries in a row that failed
 }
@@ -110,13 +111,15 @@ func (a *Account) SubscribeAs(dialect Dialect, url, secret string) (acme.Subscri
 	return shown, a.saveSubscription(s)
 }
 
-// Subscriptions lists them, the oldest first.
+// Subscriptions lists those by webhook, the oldest first.
 func (a *Account) Subscriptions() []acme.Subscription {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	list := make([]acme.Subscription, 0, len(a.subscriptions))
 	for _, s := range a.subscriptions {
-		list = append(list, s.Public())
+		if s.Carrier == "" {
+			list = append(list, s.Public())
+		}
 	}
 	slices.SortFunc(list, func(x, y acme.Subscription) int { return x.CreatedAt.Compare(y.CreatedAt) })
 	return list

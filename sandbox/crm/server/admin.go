@@ -23,6 +23,7 @@ func (s *Server) adminRoutes(mux *http.ServeMux) {
 		"PUT /admin/accounts/{account}/faults":                     s.adminSetFaults,
 		"GET /admin/accounts/{account}/deliveries":                 s.adminDeliveries,
 		"POST /admin/accounts/{account}/import":                    s.adminImport,
+		"POST /admin/accounts/{account}/sns":                       s.adminSubscribeTopic,
 		"POST /admin/accounts/{account}/rotate-secret":             s.adminRotateSecret,
 		"POST /admin/accounts/{account}/rotate-key":                s.adminRotateKey,
 		"POST /admin/accounts/{account}/disable-subscriptions":     s.adminDisable,

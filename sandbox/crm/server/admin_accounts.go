@@ -18,6 +18,7 @@ type accountView struct {
 	RateLimit accounts.RateLimit     `json:"rate_limit"`
 	MaxPage   int                    `json:"max_page"`
 	Webhooks  accounts.WebhookPolicy `json:"webhooks"`
+	Push      []accounts.Push        `json:"push,omitempty"`
 	Anchor    string                 `json:"anchor"` // the day the seeded data is relative to
 	Seed      int64                  `json:"seed"`
 }
@@ -26,7 +27,7 @@ func view(a *accounts.Account) accountView {
 	info, settings := a.Info(), a.Settings()
 	return accountView{
 		ID: info.ID, Name: info.Name, TimeZone: info.TimeZone, Region: info.Region, APIKey: settings.APIKey,
-		RateLimit: settings.RateLimit, MaxPage: settings.MaxPage, Webhooks: settings.Webhooks,
+		RateLimit: settings.RateLimit, MaxPage: settings.MaxPage, Webhooks: settings.Webhooks, Push: settings.Push,
 		Anchor: info.Anchor, Seed: info.Seed,
 	}
 }
@@ -60,6 +61,7 @@ type accountInput struct {
 	MaxPage      int                     `json:"max_page"`
 	Webhooks     *accounts.WebhookPolicy `json:"webhooks"`
 	Client       string                  `json:"client"`
+	Push         *[]accounts.Push        `json:"push"`
 }
 
 type personInput struct {
@@ -109,14 +111,22 @@ func (in accountInput) settings(s *accounts.Settings) {
 	if in.Webhooks != nil {
 		s.Webhooks = *in.Webhooks
 	}
+	if in.Push != nil {
+		s.Push = *in.Push
+	}
 }
 
-// adminSettings changes what the body names of rate_limit, max_page, webhooks and client.
+// adminSettings changes what the body names of rate_limit, max_page, webhooks, client and push.
 func (s *Server) adminSettings(c *call) error {
 	settings := c.account.Settings()
 	in := accountInput{RateLimit: &settings.RateLimit, Webhooks: &settings.Webhooks}
 	if _, err := decode(c, &in); err != nil {
 		return err
+	}
+	if in.Push != nil {
+		if err := s.carry(c, *in.Push); err != nil {
+			return err
+		}
 	}
 	if _, err := c.account.ChangeSettings(in.settings); err != nil {
 		return err

@@ -6,7 +6,8 @@
 //	GET  /admin/accounts                                  {"accounts": [{id, name, time_zone, region, api_key, rate_limit, …}]}
 //	POST /admin/accounts                                  {id, name, time_zone, region, seed, contacts, appointments, touchpoints, users | people, rate_limit, max_page, webhooks, client} → 201
 //	GET  /admin/accounts/{account}
-//	PATCH /admin/accounts/{account}                       {rate_limit, max_page, webhooks: {timeout_ms, backoff_ms, retries, disable_after}, client}
+//	PATCH /admin/accounts/{account}                       {rate_limit, max_page, webhooks: {timeout_ms, backoff_ms, retries, disable_after}, client, push: [webhook, kafka, sns]}
+//	POST /admin/accounts/{account}/sns                    {endpoint}: subscribes it to the account's topic → {topic, subscription, answered}
 //	GET  /admin/accounts/{account}/totals                 what a sync must end with, by the records' present state
 //	GET  /admin/accounts/{account}/manifest               {appointments: [{id, code, kind, why}], touchpoints: […]}
 //	GET  /admin/accounts/{account}/faults                 the switches of accounts.Faults
@@ -32,6 +33,7 @@ import (
 
 	"acmesync/acme"
 	"acmesync/sandbox/crm/accounts"
+	"acmesync/sandbox/crm/sns"
 	"acmesync/sandbox/crm/webhooks"
 )
 
@@ -39,6 +41,8 @@ import (
 type Server struct {
 	Registry   *accounts.Registry
 	Webhooks   *webhooks.Dispatcher
+	Topic      string // of Kafka; empty: there is no broker
+	SNS        *sns.SNS
 	Log        *slog.Logger
 	Now        func() time.Time
 	CursorLife time.Duration // how long a next_cursor is good for
@@ -81,6 +85,7 @@ func (s *Server) Handler() http.Handler {
 	s.adminRoutes(mux)
 	mux.HandleFunc("GET /files/{account}/{$}", s.listBucket)
 	mux.HandleFunc("GET /files/{account}/{file}", s.getObject)
+	s.snsRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"status":"ok"}` + "\n"))

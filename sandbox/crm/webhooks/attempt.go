@@ -94,7 +94,7 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 	timeout := time.Duration(l.account.Settings().Webhooks.TimeoutMS) * time.Millisecond
 	ctx, cancel := context.WithTimeout(l.dispatcher.ctx, timeout)
 	defer cancel()
-	status, header, err := l.post(ctx, delivery, number, subscription, subscription.Signing(begun))
+	status, header, err := l.hand(ctx, delivery, number, subscription, begun)
 	got.Status, got.persistent = status, subscription.Dialect == accounts.SOAP
 	if err != nil {
 		got.Error, got.unacknowledged = err.Error(), errors.Is(err, errNoAck)
@@ -111,6 +111,27 @@ func (l *lane) attempt(delivery *Delivery, number int) Attempt {
 }
 
 var errNoAck = errors.New("the message was not acknowledged")
+
+// hand gives the delivery to whatever carries it.
+func (l *lane) hand(ctx context.Context, delivery *Delivery, number int, to accounts.Subscription, now time.Time) (status int, header http.Header, err error) {
+	switch to.Carrier {
+	case accounts.ByKafka:
+		if l.dispatcher.Kafka == nil {
+			return 0, nil, errors.New("this process has no broker")
+		}
+		if err := l.dispatcher.Kafka.Produce(ctx, delivery.Events); err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, nil, nil
+	case accounts.BySNS:
+		for _, event := range delivery.Events { // there is one
+			status, err = l.dispatcher.SNS.Publish(ctx, delivery.ID, event, to.URL)
+		}
+		return status, nil, err
+	default:
+		return l.post(ctx, delivery, number, to, to.Signing(now))
+	}
+}
 
 func (l *lane) post(ctx context.Context, delivery *Delivery, number int, to accounts.Subscription, secrets []string) (status int, header http.Header, err error) {
 	body, err := l.body(delivery, number, to.Dialect)

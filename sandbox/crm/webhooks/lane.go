@@ -69,7 +69,7 @@ func (l *lane) take(faults accounts.WebhookFaults) []acme.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := min(len(l.waiting), largest)
-	if found && subscription.Dialect == accounts.Pipe {
+	if found && (subscription.Dialect == accounts.Pipe || subscription.Carrier == accounts.BySNS) {
 		n = min(n, 1)
 	}
 	if faults.Reorder {

@@ -1,4 +1,5 @@
-// Package webhooks sends the accounts' events to their subscribers, signed by Standard Webhooks.
+// Package webhooks sends the accounts' events to their subscribers, signed by Standard Webhooks, or hands them to what an
+// account has chosen to carry them: Kafka, SNS.
 //
 // Every subscription has a lane of its own, so a slow subscriber delays nobody else. A lane sends
 // what waits at once and puts what comes meanwhile into larger deliveries. A delivery keeps its id
@@ -26,6 +27,9 @@ const (
 type Dispatcher struct {
 	Log *slog.Logger
 	Now func() time.Time
+	// What carries events besides webhooks; an account chooses them only where they are there.
+	Kafka Producer
+	SNS   Publisher
 
 	client  *http.Client
 	history history
@@ -34,6 +38,16 @@ type Dispatcher struct {
 	ctx     context.Context
 	running sync.WaitGroup
 	lanes   map[laneKey]*lane
+}
+
+// Producer puts events into a topic of Kafka.
+type Producer interface {
+	Produce(ctx context.Context, events []acme.Event) error
+}
+
+// Publisher posts a notification to a subscriber and answers its status.
+type Publisher interface {
+	Publish(ctx context.Context, id string, event acme.Event, endpoint string) (status int, err error)
 }
 
 type laneKey struct{ account, subscription string }

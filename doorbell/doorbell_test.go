@@ -1,4 +1,4 @@
-package hooks
+package doorbell
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"acmesync"
-	"acmesync/db"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric/noop"
@@ -65,17 +64,17 @@ func (s *street) heard() []acmesync.TenantID {
 	return slices.Sorted(slices.Values(s.rung))
 }
 
-func newTestBell(t *testing.T, s *street) *doorbell {
+func newTestBell(t *testing.T, s *street) *Bell {
 	t.Helper()
-	f, err := newFigures(noop.Meter{})
-	require.NoError(t, err)
 	s.marked = map[acmesync.TenantID]bool{}
-	return newDoorbell(s, s, f, zap.NewNop())
+	bell, err := New(s, s, noop.Meter{}, zap.NewNop())
+	require.NoError(t, err)
+	return bell
 }
 
-func ring(d *doorbell, tenants ...acmesync.TenantID) {
+func ring(d *Bell, tenants ...acmesync.TenantID) {
 	for _, t := range tenants {
-		d.ring(db.HookDelivery{Tenant: t})
+		d.Ring(t)
 	}
 }
 
@@ -87,7 +86,7 @@ func TestOnlyWhoseMarkWasFlippedIsRung(t *testing.T) {
 		ring(d, "a", "b")
 	}
 	require.Eventually(t, func() bool { return len(s.heard()) == 2 }, 5*time.Second, time.Millisecond)
-	d.close()
+	d.Close()
 	require.Equal(t, []acmesync.TenantID{"a", "b"}, s.heard(), "one ring per flipped mark, whatever the number of deliveries")
 }
 
@@ -101,7 +100,7 @@ func TestTenantsWaitWhilePostgresCannotMark(t *testing.T) {
 	s.away = nil
 	s.mu.Unlock()
 	require.Eventually(t, func() bool { return len(s.heard()) == 1 }, 5*time.Second, time.Millisecond)
-	d.close()
+	d.Close()
 }
 
 func TestASlowBellHoldsNobodyUp(t *testing.T) {
@@ -117,7 +116,7 @@ func TestASlowBellHoldsNobodyUp(t *testing.T) {
 	ring(d, "quick")
 	require.Less(t, time.Since(began), 100*time.Millisecond)
 	require.Eventually(t, func() bool { return len(s.heard()) == 2 }, time.Second, time.Millisecond)
-	d.close()
+	d.Close()
 }
 
 func TestClosingRingsForWhatWaits(t *testing.T) {
@@ -125,6 +124,6 @@ func TestClosingRingsForWhatWaits(t *testing.T) {
 	s := &street{}
 	d := newTestBell(t, s)
 	ring(d, "a", "b", "c")
-	d.close()
+	d.Close()
 	require.Equal(t, []acmesync.TenantID{"a", "b", "c"}, s.heard())
 }

@@ -1,4 +1,6 @@
-package hooks
+// Package doorbell tells lanes of what was pushed to us, off the path of whoever pushed. Marks are flipped in a statement of
+// their own after the commit of the work, and only who flipped one rings. It may fail: the sweep rings later.
+package doorbell
 
 import (
 	"context"
@@ -9,8 +11,8 @@ import (
 	"time"
 
 	"acmesync"
-	"acmesync/db"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
 )
 
@@ -33,13 +35,13 @@ const (
 	lastRings   = 3 * time.Second // how long the bell rings on once it is closed
 )
 
-// doorbell tells lanes of new work. Tenants that wait together are marked in one statement; only whose mark was flipped
+// Bell tells lanes of new work. Make it with New, close it once nobody calls Ring any more. Tenants that wait together are marked in one statement; only whose mark was flipped
 // is rung: the others' lanes are awake. A ring that Temporal could not take is repeated until it does; one that nobody is
 // there to hear, or that this process forgets as it ends, is left to the sweep, which sees the mark.
-type doorbell struct {
+type Bell struct {
 	marker  marker
 	ringer  Ringer
-	figures *figures
+	figures figures
 	log     *zap.Logger
 	wake    chan struct{}
 	closing chan struct{}
@@ -52,20 +54,25 @@ type doorbell struct {
 	unheard map[acmesync.TenantID]bool // marked, but Temporal could not be told
 }
 
-func newDoorbell(m marker, r Ringer, f *figures, log *zap.Logger) *doorbell {
-	d := &doorbell{
+// New starts a bell.
+func New(m marker, r Ringer, meter metric.Meter, log *zap.Logger) (*Bell, error) {
+	f, err := newFigures(meter)
+	if err != nil {
+		return nil, err
+	}
+	d := &Bell{
 		marker: m, ringer: r, figures: f, log: log, tenants: map[acmesync.TenantID]bool{}, unheard: map[acmesync.TenantID]bool{},
 		wake: make(chan struct{}, 1), closing: make(chan struct{}), ended: make(chan struct{}),
 		seats: make(chan struct{}, ringsAtOnce),
 	}
 	go d.run()
-	return d
+	return d, nil
 }
 
-// ring notes that a delivery has left work, and returns at once.
-func (d *doorbell) ring(delivery db.HookDelivery) {
+// Ring notes that a tenant was left work, and returns at once.
+func (d *Bell) Ring(tenant acmesync.TenantID) {
 	d.mu.Lock()
-	d.tenants[delivery.Tenant] = true
+	d.tenants[tenant] = true
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -73,13 +80,13 @@ func (d *doorbell) ring(delivery db.HookDelivery) {
 	}
 }
 
-// close rings for what waits, once, and ends.
-func (d *doorbell) close() {
+// Close rings for what waits, once, and ends.
+func (d *Bell) Close() {
 	close(d.closing)
 	<-d.ended
 }
 
-func (d *doorbell) run() {
+func (d *Bell) run() {
 	defer close(d.ended)
 	again := time.NewTicker(ringAgain)
 	defer again.Stop()
@@ -102,7 +109,7 @@ func (d *doorbell) run() {
 }
 
 // pause waits a moment and makes the next pass due: Postgres could not mark.
-func (d *doorbell) pause() {
+func (d *Bell) pause() {
 	select {
 	case <-time.After(markAgain):
 	case <-d.closing:
@@ -114,7 +121,7 @@ func (d *doorbell) pause() {
 }
 
 // pass marks and rings for all that wait; false: they wait still.
-func (d *doorbell) pass(ctx context.Context) bool {
+func (d *Bell) pass(ctx context.Context) bool {
 	d.mu.Lock()
 	waiting := d.tenants
 	d.tenants = map[acmesync.TenantID]bool{}
@@ -134,7 +141,7 @@ func (d *doorbell) pass(ctx context.Context) bool {
 	return true
 }
 
-func (d *doorbell) mark(ctx context.Context, tenants []acmesync.TenantID) (map[acmesync.TenantID]bool, error) {
+func (d *Bell) mark(ctx context.Context, tenants []acmesync.TenantID) (map[acmesync.TenantID]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, markTimeout)
 	defer cancel()
 	lanes, err := d.marker.Mark(ctx, tenants, acmesync.Fetch, acmesync.Deliver)
@@ -149,7 +156,7 @@ func (d *doorbell) mark(ctx context.Context, tenants []acmesync.TenantID) (map[a
 }
 
 // ringAll does not wait for the last rings: what arrives meanwhile is marked beside them.
-func (d *doorbell) ringAll(ctx context.Context, tenants map[acmesync.TenantID]bool) {
+func (d *Bell) ringAll(ctx context.Context, tenants map[acmesync.TenantID]bool) {
 	for tenant := range tenants {
 		d.seats <- struct{}{}
 		d.ringing.Go(func() {
@@ -171,7 +178,7 @@ func (d *doorbell) ringAll(ctx context.Context, tenants map[acmesync.TenantID]bo
 	}
 }
 
-func (d *doorbell) takeUnheard() map[acmesync.TenantID]bool {
+func (d *Bell) takeUnheard() map[acmesync.TenantID]bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	tenants := d.unheard
