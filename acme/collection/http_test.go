@@ -80,7 +80,7 @@ func (e *editor) send(block string) (name string, status int) {
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(e.t, err)
 	var answer map[string]any
-	if len(raw) > 0 {
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), "application/json") {
 		require.NoError(e.t, json.Unmarshal(raw, &answer))
 	}
 	e.answers[name] = answer

@@ -6,6 +6,7 @@ type step struct {
 	id        string // the variable that is its {id}
 	makes     string // the variable that its answer's id becomes
 	from      string // where that id lies; empty: id
+	resource  string // what its {resource} is
 	survivor  bool   // a second contact is needed first
 }
 
@@ -16,6 +17,7 @@ var story = []step{
 	{operation: "listUsers", makes: "userId", from: "data[0].id"},
 	{operation: "getUser", id: "userId"},
 	{operation: "batchGetUsers", id: "userId"},
+	{operation: "exportRecords", resource: "users"},
 
 	{operation: "createContact", makes: "contactId"},
 	{operation: "getContact", id: "contactId"},

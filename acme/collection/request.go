@@ -111,6 +111,7 @@ func (r request) in(s step) request {
 	if s.id != "" {
 		r.path = strings.ReplaceAll(r.path, "{id}", "{{"+s.id+"}}")
 	}
+	r.path = strings.ReplaceAll(r.path, "{resource}", s.resource)
 	if r.body == "" {
 		return r
 	}
