@@ -29,7 +29,7 @@ func (s *stack) story(t *testing.T, id acmesync.TenantID, acmeID string) string 
 }
 
 // subscribeTopic subscribes the tenant's address to its account's topic of SNS.
-func (s *stack) subscribeTopic(t *testing.T, id acmesync.TenantID) {
+func (s *stack) subscribeTopic(t *testing.T, id, account acmesync.TenantID) {
 	t.Helper()
 	var tenant struct {
 		SNSURL string `json:"sns_url"`
@@ -37,7 +37,7 @@ func (s *stack) subscribeTopic(t *testing.T, id acmesync.TenantID) {
 	status, body := s.api(t, http.MethodGet, "/v1/tenants/"+string(id), nil)
 	require.Equal(t, http.StatusOK, status)
 	require.NoError(t, json.Unmarshal(body, &tenant))
-	status, body = request(t, http.MethodPost, s.acmeURL+"/admin/accounts/"+string(id)+"/sns", "", map[string]any{"endpoint": tenant.SNSURL})
+	status, body = request(t, http.MethodPost, s.acmeURL+"/admin/accounts/"+string(account)+"/sns", "", map[string]any{"endpoint": tenant.SNSURL})
 	require.Equal(t, http.StatusOK, status)
 	require.Contains(t, string(body), `"answered":200`, "the product confirms by itself")
 }
@@ -62,7 +62,7 @@ func TestBrokers(t *testing.T) {
 	s.pushBy(t, alpine, "sns")
 	s.activate(t, coral, hourly)
 	s.activate(t, alpine, map[string]any{"poll_seconds": 3600, "sns": map[string]any{"topics": []string{topic}}})
-	s.subscribeTopic(t, alpine)
+	s.subscribeTopic(t, alpine, alpine)
 	for _, id := range []acmesync.TenantID{coral, alpine} {
 		s.awaitEqual(t, id, time.Minute)
 		s.awaitState(t, id, 10*time.Second, "active")

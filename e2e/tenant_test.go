@@ -247,6 +247,8 @@ type storedEvent struct {
 	ID     string `json:"id"`
 	Title  string `json:"title"`
 	Status string `json:"status"`
+
+	Location string `json:"location"`
 }
 
 // event looks an appointment up in the app's calendar.
