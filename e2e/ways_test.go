@@ -157,6 +157,14 @@ func TestWays(t *testing.T) {
 				s.command(t, w.tenant, "sync", map[string]any{})
 			}
 		}
+		for _, w := range ways {
+			for _, id := range ids {
+				eventually(t, time.Minute, string(w.tenant)+" has heard of the last change of "+id, func() (bool, string) {
+					found := s.event(t, w.tenant, id)
+					return len(found) == 1 && found[0].Location == "Room "+string(coralFiles), fmt.Sprintf("%+v", found)
+				})
+			}
+		}
 		s.awaitEqual(t, coral, time.Minute)
 		want := s.ledger(t, coral)
 		require.NotEmpty(t, want)
