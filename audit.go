@@ -20,7 +20,7 @@ type Audit struct {
 	Equal      bool       `json:"equal" db:"equal"`       // it has ended, and no difference is left
 	Cursor     string     `json:"-" db:"cursor"`          // of the app's list that is being walked
 	ReadsLists bool       `json:"-" db:"reads_lists"`     // some list of Acme's has not come to its end
-	Waiting    int64      `json:"-" db:"waiting"`         // arrivals of its own that have not ended
+	Waiting    bool       `json:"-" db:"waiting"`         // arrivals of its own have not ended
 }
 
 // AuditState is how far an audit has come. From any of the first five it may be cancelled.

@@ -49,6 +49,7 @@ type NewPage struct {
 	Stream   Stream
 	Way      Way
 	Priority Priority
+	Audit    string   // whose walk brought it; empty: nobody's
 	IDs      []string // of its records; an unreadable one has none
 	Records  int
 	Body     []byte // the items as one JSON array

@@ -40,15 +40,16 @@ type FileChunk struct {
 
 // FileReader reads rows from a place on. Its memory does not grow with the file.
 type FileReader struct {
-	layout *FileLayout
-	place  FilePlace
-	size   int64 // of the whole file
-	in     io.Reader
-	buf    []byte
-	from   int // of buf, what was not taken yet
-	read   int64
-	over   bool // in has ended
-	digest hash.Hash
+	unclosed int // rows in a row whose quote is never closed
+	layout   *FileLayout
+	place    FilePlace
+	size     int64 // of the whole file
+	in       io.Reader
+	buf      []byte
+	from     int // of buf, what was not taken yet
+	read     int64
+	over     bool // in has ended
+	digest   hash.Hash
 }
 
 // Read begins to read a file at a place, from bytes that begin there and may end anywhere. The size is the whole file's.
@@ -62,6 +63,10 @@ func (l *FileLayout) Read(in io.Reader, at FilePlace, size int64) (*FileReader, 
 	}
 	return r, nil
 }
+
+// mostUnclosed bounds such rows: each of them is looked for to the bound of a row's size, so a file of nothing else would keep a reader
+// busy for hours.
+const mostUnclosed = 100
 
 // Next reads the next chunk. io.EOF: the bytes have ended, and what follows the last place is no whole row. A *FileError: the
 // file cannot be read on, whatever comes; the chunk beside it holds the rows before.
@@ -104,6 +109,11 @@ func (r *FileReader) row() (*Item, error) {
 		return nil, err
 	}
 	line := r.place.Line + 1
+	if row.problem != unclosedQuote {
+		r.unclosed = 0
+	} else if r.unclosed++; r.unclosed > mostUnclosed {
+		return nil, &FileError{Line: line, Message: "line after line has a quote that is never closed: write the file with its quotes in pairs"}
+	}
 	empty := row.problem == "" && !slices.ContainsFunc(row.cells, func(cell string) bool { return cell != "" })
 	trailer := !empty && r.layout.trailer != "" && row.bare && len(row.cells) > 0 && row.cells[0] == r.layout.trailer
 	switch {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"testing/iotest"
 
 	"acmesync/acme"
@@ -224,4 +225,18 @@ func TestBadRows(t *testing.T) {
 		require.EqualValues(t, 1, got.Bad)
 		require.EqualValues(t, rows+2, got.Rows)
 	})
+}
+
+func TestQuotesThatAreNeverClosed(t *testing.T) {
+	t.Parallel()
+	l := (*acme.Profile)(nil).FileLayout(acme.Contacts)
+	file := bytes.NewBufferString("id,name,updated_at,version\n")
+	for range 300_000 { // outer quotes were stripped: each line begins or ends inside a quote
+		file.WriteString("x\",\"y\n")
+	}
+	began := time.Now()
+	got := readFile(t, l, file.Bytes(), 0, func(r io.Reader) io.Reader { return r })
+	require.Contains(t, got.Failed, "never closed")
+	require.Less(t, time.Since(began), 10*time.Second, "a file must not keep a reader busy for hours")
+	require.LessOrEqual(t, got.Bad, int64(100))
 }

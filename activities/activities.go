@@ -121,6 +121,7 @@ type Counts interface {
 // Budgets are Acme's rate limits, shared by all processes.
 type Budgets interface {
 	LeaseBudget(ctx context.Context, owner string, want int, live bool) (granted int, wait time.Duration, err error)
+	LeaseAtLeast(ctx context.Context, owner string, want, least int, live bool) (granted int, wait time.Duration, err error)
 	LearnBudget(ctx context.Context, owner string, requests int, per, refused time.Duration) error
 }
 
@@ -140,7 +141,9 @@ type Audits interface {
 	EndAsking(ctx context.Context, f acmesync.Fence, audit string) error
 	CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error
 	CellsAt(ctx context.Context, f acmesync.Fence, cells []acmesync.Cell) ([]acmesync.Cell, error)
+	RestartWalk(ctx context.Context, f acmesync.Fence, audit string, state acmesync.AuditState) error
 	EndAudit(ctx context.Context, f acmesync.Fence, audit string) error
+	CancelAudit(ctx context.Context, tenant acmesync.TenantID, audit, actor string) error
 }
 
 // Lookups are what third parties have answered.

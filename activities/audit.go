@@ -16,6 +16,7 @@ import (
 type openAudit struct {
 	acmesync.Audit
 	found  bool
+	idle   bool // it waits for something
 	looked time.Time
 }
 
@@ -24,7 +25,7 @@ const lookForAudit = time.Second
 
 // auditStep does one step of the audit under way; failed is a failure of the app, for the table to judge.
 func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, err error) {
-	if !l.audit.found && time.Since(l.audit.looked) < lookForAudit {
+	if (!l.audit.found || l.audit.idle) && time.Since(l.audit.looked) < lookForAudit {
 		return idle, nil, nil
 	}
 	if err := l.lookAtAudit(ctx); err != nil || !l.audit.found {
@@ -41,7 +42,8 @@ func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, e
 		failed, err = l.auditEvents(ctx, a)
 	case a.State == acmesync.AuditCounting:
 		failed, err = l.auditCounts(ctx, a)
-	case a.ReadsLists && a.State == acmesync.AuditReading, a.Waiting > 0:
+	case a.ReadsLists && a.State == acmesync.AuditReading, a.Waiting:
+		l.audit.idle = true
 		return idle, nil, nil
 	case a.State == acmesync.AuditReading:
 		err = l.Audits.CompareLists(ctx, l.fence, a.ID)
@@ -56,6 +58,34 @@ func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, e
 		return idle, failed, err
 	}
 	return busy, nil, nil
+}
+
+// walkRefused decides about a page of the app's that the app will never answer: a place that it does not know any more is left, and an
+// audit that it refuses altogether is given up. The app is not held for either: it takes what is delivered.
+func (l *deliverLane) walkRefused(ctx context.Context, a acmesync.Audit, failed error) (error, error) { //nolint:revive // a failure of the app's, then one of ours, as auditStep has them
+	if kind := sortFailure(failed).kind; kind != acmesync.Rejected && kind != acmesync.Gone {
+		return failed, nil
+	}
+	l.log.Warn("the app refuses an audit's walk", "state", a.State, "error", failed)
+	if a.Cursor != "" {
+		return nil, l.Audits.RestartWalk(ctx, l.fence, a.ID, a.State)
+	}
+	if err := l.Audits.CancelAudit(ctx, l.fence.Tenant, a.ID, "acmesync: the app refuses to list what it has"); err != nil {
+		return nil, err
+	}
+	return nil, acmesync.ErrEpoch // it was raised
+}
+
+// listsRead tells that an audit's walks have come to their ends.
+func listsRead(positions []acmesync.Position) bool {
+	read := false
+	for _, p := range positions {
+		if auditing(p) {
+			return false
+		}
+		read = read || p.Audit != ""
+	}
+	return read
 }
 
 func (l *deliverLane) lookAtAudit(ctx context.Context) error {
@@ -123,8 +153,8 @@ func (l *fetchLane) auditAfterAbsence(ctx context.Context, p acmesync.Position) 
 		Reason: "Acme was not read for longer than it remembers deletes",
 	})
 	var conflict *acmesync.Conflict
-	if errors.As(err, &conflict) {
-		return nil // one is under way already
+	if errors.As(err, &conflict) && conflict.Code == "audit_running" {
+		return nil // it will find them
 	}
 	if err != nil {
 		return err

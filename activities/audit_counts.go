@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"acmesync"
 	"acmesync/app"
@@ -14,13 +15,17 @@ func (l *deliverLane) auditCounts(ctx context.Context, a acmesync.Audit) (failed
 	activity.RecordHeartbeat(ctx, l.result)
 	page, failed := l.app.Counts(ctx, app.CountQuery{Cursor: a.Cursor, Limit: auditPage})
 	if failed != nil {
-		return failed, nil
+		return l.walkRefused(ctx, a, failed)
 	}
 	step := acmesync.Audited{Audit: a.ID, Cursor: page.NextCursor, Last: page.NextCursor == ""}
-	shown := make([]acmesync.Cell, len(page.Counts))
-	for i, c := range page.Counts {
-		shown[i] = acmesync.Cell{UserID: c.UserID, Day: c.Day, Channel: c.Channel, Direction: c.Direction, N: c.Count}
-		step.Seen = append(step.Seen, nameOf(shown[i]))
+	shown := make([]acmesync.Cell, 0, len(page.Counts))
+	for _, c := range page.Counts {
+		if _, err := time.Parse(time.DateOnly, c.Day); err != nil {
+			l.log.Warn("the app shows a count of no day", "user_id", c.UserID)
+			continue
+		}
+		cell := acmesync.Cell{UserID: c.UserID, Day: c.Day, Channel: c.Channel, Direction: c.Direction, N: c.Count}
+		shown, step.Seen = append(shown, cell), append(step.Seen, nameOf(cell))
 	}
 	differ, err := l.Audits.CellsAt(ctx, l.fence, shown)
 	if err != nil {

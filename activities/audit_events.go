@@ -23,7 +23,7 @@ func (l *deliverLane) auditEvents(ctx context.Context, a acmesync.Audit) (failed
 	activity.RecordHeartbeat(ctx, l.result)
 	page, failed := l.app.Events(ctx, app.EventQuery{Cursor: a.Cursor, Limit: auditPage})
 	if failed != nil {
-		return failed, nil
+		return l.walkRefused(ctx, a, failed)
 	}
 	e := &auditedEvents{deliverLane: l, step: acmesync.Audited{Audit: a.ID, Cursor: page.NextCursor, Last: page.NextCursor == ""}}
 	for _, event := range page.Events {

@@ -62,15 +62,15 @@ func (b *budget) afford(ctx context.Context, requests int) (wait time.Duration, 
 	if b.left >= requests || time.Now().Before(b.unlimited) {
 		return 0, nil
 	}
-	granted, wait, err := b.LeaseBudget(ctx, b.owner, max(budgetChunk, requests)-b.left, false)
+	granted, wait, err := b.LeaseAtLeast(ctx, b.owner, max(budgetChunk, requests), requests-b.left, false)
 	switch {
 	case err != nil:
 		return 0, err
 	case granted < 0:
 		b.unlimited = time.Now().Add(budgetRecheck)
 		return 0, nil
-	}
-	if b.left += granted; b.left >= requests {
+	case granted > 0: // fewer than asked for only where there never are as many
+		b.left += granted
 		return 0, nil
 	}
 	return max(wait, 10*time.Millisecond), nil

@@ -20,11 +20,11 @@ func TestBackfillLeavesTheLiveShareAlone(t *testing.T) {
 	}
 	c, err := w.Connection(t.Context(), tenant)
 	require.NoError(t, err)
-	require.NoError(t, w.LearnBudget(t.Context(), c.LimitOwner, 50, time.Hour, 0))
+	require.NoError(t, w.LearnBudget(t.Context(), c.LimitOwner, 400, 24*time.Hour, 0))
 	w.run(t)
-	// A fifth is kept for live; what was leased and not used yet is not in the row any more.
+	// Of the 60 that are given out at once half is kept for live; what was leased and not used yet is not in the row any more.
 	eventually(t, "the backfill waits for its budget", func() bool {
-		return w.scalar(t, `SELECT count(*) FROM budgets WHERE tokens < 11`) == 1 && w.scalar(t, `SELECT count(*) FROM ledger`) > 5
+		return w.scalar(t, `SELECT count(*) FROM budgets WHERE tokens < 31`) == 1 && w.scalar(t, `SELECT count(*) FROM ledger`) > 5
 	})
 	w.put(t, "appointments", "apt_39", appointment(map[string]any{"subject": "Live", "contact_ids": []string{"con_39"}}))
 	w.hook(t, acmesync.Appointments, "apt_39", 0)

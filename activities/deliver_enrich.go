@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,7 +22,6 @@ import (
 const (
 	askedAtOnce   = 8
 	askedPerRound = 400              // bounds what one round waits for
-	expiresAfter  = 24 * time.Hour   // unless the rules say otherwise
 	askAgain      = 10 * time.Second // for what waits
 )
 
@@ -107,7 +107,7 @@ func (r *round) ask(ctx context.Context, e acmesync.Enrichment, keys []string, k
 		return nil, nil
 	}
 	held, err := r.heldNow(ctx, acmesync.DependsOnLookup)
-	if err != nil || len(held) > 0 {
+	if err != nil || slices.Contains(held, acmesync.Stream(e.Name)) {
 		return nil, err
 	}
 	source := lookup.Source{URL: e.URL, At: e.At}
@@ -121,11 +121,11 @@ func (r *round) ask(ctx context.Context, e acmesync.Enrichment, keys []string, k
 		}
 	}
 	if failed == nil {
-		return answers, r.release(ctx, acmesync.DependsOnLookup, "")
+		return answers, r.release(ctx, acmesync.DependsOnLookup, acmesync.Stream(e.Name))
 	}
 	f := sortFailure(failed)
 	r.log.Warn("held", "dependency", f.dependency, "lookup", e.Name, "kind", f.kind, "error", failed)
-	return answers, r.hold(ctx, "", f, f.retryAfter)
+	return answers, r.hold(ctx, acmesync.Stream(e.Name), f, f.retryAfter)
 }
 
 // askAll asks for several keys at a time, until one fails.

@@ -35,6 +35,7 @@ type fetchLane struct {
 	left        bool      // the app's changes are not listened to any more
 	rangAt      time.Time // when it was last looked whether something waits for delivery
 	noneDue     time.Time // when it was last seen that no stream is due
+	listsRead   bool      // an audit's lists have come to their ends: deliver goes on with it
 	noBudget    time.Time // until then no page of a backfill can be paid for
 	walks       map[acmesync.Stream]*acme.Walk
 	watching    bool // files are looked for
@@ -89,7 +90,7 @@ func (l *fetchLane) tail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.Records > 0 {
+	if b.Records > 0 || l.listsRead {
 		l.wake(ctx, acmesync.Deliver)
 	}
 	return l.noticeComplete(ctx)
@@ -198,6 +199,7 @@ func (l *fetchLane) nextPage(ctx context.Context, held []acmesync.Stream) (bool,
 	if err != nil {
 		return false, err
 	}
+	l.listsRead = listsRead(positions)
 	p, found, err := l.next(ctx, positions, held)
 	if err != nil {
 		return false, err

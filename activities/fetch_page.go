@@ -63,7 +63,13 @@ func (l *fetchLane) page(ctx context.Context, p acmesync.Position) error {
 			return err
 		}
 	}
-	if err := l.commit(ctx, l.fetched(p.Stream, way, priority, items, contacts, &next)); err != nil {
+	brought := l.fetched(p.Stream, way, priority, items, contacts, &next)
+	if auditing(p) {
+		for i := range brought.Pages {
+			brought.Pages[i].Audit = p.Audit
+		}
+	}
+	if err := l.commit(ctx, brought); err != nil {
 		return err
 	}
 	if auditing(p) && next.Backfilled {

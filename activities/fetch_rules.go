@@ -32,7 +32,7 @@ func (l *fetchLane) next(ctx context.Context, positions []acmesync.Position, hel
 			return p, true, nil
 		}
 		if l.unread(p.Stream) {
-			p = acmesync.Position{Stream: p.Stream, Backfilled: true} // once it is on again it is read from its beginning
+			p = acmesync.Position{Stream: p.Stream, Backfilled: true} // once it is on again it is read from its beginning; no audit has it
 		}
 		p.PollAfter = wait
 		if err := l.Inbox.SavePosition(ctx, l.fence, p); err != nil {

@@ -153,6 +153,7 @@ func (i *Intake) commit(ctx context.Context, batch []delivery) error {
 		return err
 	}
 	i.Log.Warn("messages are stored one by one: together they failed", zap.Int("messages", len(batch)), zap.Error(err))
+	lost := 0
 	for _, one := range batch {
 		statuses, err := i.try(ctx, []delivery{one})
 		if err != nil && !i.again(ctx, err) {
@@ -165,6 +166,9 @@ func (i *Intake) commit(ctx context.Context, batch []delivery) error {
 		case i.again(ctx, err):
 			return err
 		default:
+			if lost++; lost == mostLost { // it is not the messages: nothing is acknowledged that nobody has kept
+				return err
+			}
 			i.Counts.message(ctx, one.of.way, outcomeFailed)
 			i.Log.Error("a message cannot be kept, not even raw; polls have to find what it names",
 				zap.String("tenant_id", string(one.Tenant)), zap.String("place", one.of.place), zap.Error(err))
@@ -172,6 +176,9 @@ func (i *Intake) commit(ctx context.Context, batch []delivery) error {
 	}
 	return nil
 }
+
+// mostLost is how many messages of a batch may not be kept at all before it is taken for a fault of ours.
+const mostLost = 3
 
 // again tells whether the same statement may succeed later.
 func (i *Intake) again(ctx context.Context, err error) bool {

@@ -42,7 +42,8 @@ func (db *DB) storeAbsences(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, 
 func believedOf(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a acmesync.Absent) (believed, rest []string, err error) {
 	if err := tx.SelectContext(ctx, &believed, `
 		DELETE FROM absences x USING unnest($4::text[]) AS u (id)
-		WHERE x.tenant = $1 AND x.connection = $2 AND x.stream = $3 AND x.acme_id = u.id AND x.believed RETURNING x.acme_id`,
+		WHERE x.tenant = $1 AND x.connection = $2 AND x.stream = $3 AND x.acme_id = u.id AND x.believed
+			AND x.seen_at > now() - interval '1 day' RETURNING x.acme_id`,
 		f.Tenant, f.Connection, a.Stream, pq.Array(a.IDs)); err != nil {
 		return nil, nil, fmt.Errorf("look who believes in absences: %w", err)
 	}
@@ -61,7 +62,7 @@ func believedOf(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a acmesync.A
 // withhold is the mass-delete guard: it counts what became absent within an hour, and comes down where that is more than the
 // bounds allow. Then a review asks a person, and whatever was not deleted before that stays.
 func (db *DB) withhold(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a acmesync.Absent) (withheld bool, err error) {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM absences WHERE tenant = $1 AND NOT withheld AND NOT believed AND seen_at < now() - interval '1 hour'`,
+	if _, err := tx.ExecContext(ctx, `DELETE FROM absences WHERE tenant = $1 AND NOT withheld AND seen_at < now() - interval '1 hour' * CASE WHEN believed THEN 24 ELSE 1 END`,
 		f.Tenant); err != nil {
 		return false, fmt.Errorf("forget old absences: %w", err)
 	}
@@ -78,11 +79,12 @@ func (db *DB) withhold(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a acm
 	if absent <= acmesync.AbsentAtMost {
 		return false, nil
 	}
-	// What was deleted within the hour counts among all that there were.
+	// What was deleted within the hour counts among all that there were. More are not counted than it takes to believe it.
 	if err := tx.GetContext(ctx, &live, `
-		SELECT count(*) FROM ledger l WHERE tenant = $1 AND connection = $2 AND stream = $3 AND (state <> 'deleted' OR EXISTS (
-			SELECT 1 FROM absences x WHERE x.tenant = l.tenant AND x.connection = l.connection AND x.stream = l.stream AND x.acme_id = l.acme_id))`,
-		f.Tenant, f.Connection, a.Stream); err != nil {
+		SELECT count(*) FROM (SELECT 1 FROM ledger l WHERE tenant = $1 AND connection = $2 AND stream = $3 AND (state <> 'deleted' OR EXISTS (
+			SELECT 1 FROM absences x WHERE x.tenant = l.tenant AND x.connection = l.connection AND x.stream = l.stream AND x.acme_id = l.acme_id))
+			LIMIT $4) counted`,
+		f.Tenant, f.Connection, a.Stream, absent*100/acmesync.AbsentPercent+1); err != nil {
 		return false, fmt.Errorf("count what is there: %w", err)
 	}
 	if absent*100 <= live*acmesync.AbsentPercent {
@@ -110,7 +112,7 @@ func believeAbsences(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, stream 
 	}
 	var absent []string
 	if err := tx.SelectContext(ctx, &absent, `
-		UPDATE absences SET believed = true, withheld = false WHERE tenant = $1 AND connection = $2 AND stream = $3 AND withheld RETURNING acme_id`,
+		UPDATE absences SET believed = true, withheld = false, seen_at = now() WHERE tenant = $1 AND connection = $2 AND stream = $3 AND withheld RETURNING acme_id`,
 		f.Tenant, f.Connection, stream); err != nil {
 		return nil, fmt.Errorf("believe absences: %w", err)
 	}

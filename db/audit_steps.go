@@ -18,12 +18,11 @@ func (db *DB) OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit
 			SELECT a.audit, a.state, a.actor, a.reason, a.started_at, a.complete, a.records, a.events, a.counts, a.cursor,
 				EXISTS (SELECT 1 FROM positions p WHERE p.tenant = a.tenant AND p.audit = a.audit AND p.backfilled_at IS NULL) AS reads_lists,
 				CASE a.state
-					WHEN 'reading' THEN (SELECT count(*) FROM envelopes e WHERE e.tenant = a.tenant AND e.lane = 'deliver' AND e.ended_at IS NULL AND e.way = 'audit')
-					WHEN 'comparing' THEN 0 WHEN 'counting' THEN 0
-					ELSE (SELECT count(*) FROM audit_differences d, LATERAL (
-						SELECT 1 FROM envelopes e WHERE e.tenant = a.tenant AND e.acme_id = d.id AND e.stream = d.stream AND e.lane = 'fetch' AND `+stillOpen+` LIMIT 1
-					) w WHERE d.tenant = a.tenant AND d.audit = a.audit AND d.outcome = 'open')
-						+ (SELECT count(*) FROM envelopes e WHERE e.tenant = a.tenant AND e.lane = 'deliver' AND e.ended_at IS NULL AND e.received_at > a.started_at)
+					WHEN 'reading' THEN EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = a.tenant AND e.lane = 'deliver' AND e.ended_at IS NULL AND e.way = 'audit')
+					WHEN 'comparing' THEN false WHEN 'counting' THEN false
+					ELSE EXISTS (SELECT 1 FROM envelopes e WHERE e.tenant = a.tenant AND e.lane = 'deliver' AND e.ended_at IS NULL AND e.received_at > a.started_at)
+						OR EXISTS (SELECT 1 FROM envelopes e JOIN audit_differences d ON d.tenant = e.tenant AND d.audit = a.audit AND d.stream = e.stream AND d.id = e.acme_id
+							WHERE e.tenant = a.tenant AND e.lane = 'fetch' AND e.ended_at IS NULL AND d.outcome = 'open')
 				END AS waiting
 			FROM audits a WHERE a.tenant = $1 AND a.connection = $2 AND a.ended_at IS NULL`, f.Tenant, f.Connection)
 	})
@@ -36,12 +35,6 @@ func (db *DB) OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit
 	return a, true, nil
 }
 
-// listed are the records that the lists have brought to the open audit: arrivals have their ids.
-const listed = `
-	SELECT DISTINCT x.stream, i.id FROM audits a JOIN arrivals x ON x.tenant = a.tenant AND x.way = 'audit' AND x.received_at >= a.started_at
-		AND x.day >= (a.started_at AT TIME ZONE 'UTC')::date, unnest(x.ids) AS i (id)
-	WHERE a.tenant = $1 AND a.ended_at IS NULL`
-
 // CompareLists ends the walk over Acme's lists. Records that they do not show are asked for by id, unless a list was not read
 // whole, or they are so many that nobody believes it: then a review asks a person, and nothing is deleted.
 func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) error {
@@ -49,12 +42,15 @@ func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) 
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
+		if open, err := stillIn(ctx, tx, f, audit, acmesync.AuditReading); err != nil || !open {
+			return err
+		}
 		var complete bool
 		if err := tx.GetContext(ctx, &complete, `
-			UPDATE audits a SET state = 'asking', records = (SELECT count(*) FROM (`+listed+`) l),
+			UPDATE audits a SET state = 'asking', records = (SELECT count(*) FROM audit_seen s WHERE s.tenant = $1 AND s.audit = $2),
 				complete = NOT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = $1 AND p.audit = a.audit AND p.gaps > 0)
-			WHERE a.tenant = $1 AND a.audit = $2 AND a.state = 'reading' RETURNING complete`, f.Tenant, audit); err != nil {
-			return notFound(err)
+			WHERE a.tenant = $1 AND a.audit = $2 RETURNING complete`, f.Tenant, audit); err != nil {
+			return err
 		}
 		if err := healAccounts(ctx, tx, f, audit); err != nil {
 			return err
@@ -73,12 +69,13 @@ func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) 
 func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit string) error {
 	var absent []acmesync.Key
 	rows, err := tx.QueryxContext(ctx, `
-		WITH shown AS MATERIALIZED (`+listed+`)
 		INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
 		SELECT l.tenant, a.audit, 'acme', l.stream, l.acme_id, 'absent'
 		FROM audits a JOIN positions p ON p.tenant = a.tenant AND p.audit = a.audit
 			JOIN ledger l ON l.tenant = a.tenant AND l.connection = a.connection AND l.stream = p.stream
-			LEFT JOIN shown s ON s.stream = l.stream AND s.id = l.acme_id
+			LEFT JOIN LATERAL (
+				SELECT id FROM audit_seen s WHERE s.tenant = a.tenant AND s.audit = a.audit AND s.id = l.stream || '/' || l.acme_id OFFSET 0
+			) s ON true
 		WHERE a.tenant = $1 AND a.audit = $2 AND l.state <> 'deleted' AND l.updated_at < a.started_at AND s.id IS NULL
 		ON CONFLICT DO NOTHING RETURNING stream, id`, f.Tenant, audit)
 	if err != nil {
@@ -141,7 +138,8 @@ func healAccounts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit stri
 			WHERE l.tenant = $1 AND l.connection = $2 AND l.stream = 'touchpoints' AND (l.state = 'in_step') <> (x.acme_id IS NOT NULL) AND l.state <> 'parked'
 		), waiting AS (
 			SELECT stream, acme_id FROM envelopes WHERE tenant = $1 AND ended_at IS NULL AND acme_id IS NOT NULL
-			UNION SELECT stream, unnest(rest) FROM envelopes WHERE tenant = $1 AND ended_at IS NULL AND rest IS NOT NULL
+			UNION SELECT x.stream, unnest(x.ids) FROM envelopes e JOIN arrivals x ON x.tenant = e.tenant AND x.envelope = e.id AND x.day = e.day
+				WHERE e.tenant = $1 AND e.lane = 'deliver' AND e.ended_at IS NULL
 		)
 		INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
 		SELECT $1, $3, 'acme', lost.stream, lost.acme_id, lost.kind FROM lost LEFT JOIN waiting w USING (stream, acme_id) WHERE w.acme_id IS NULL
@@ -204,6 +202,9 @@ func (db *DB) CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
+		if open, err := stillIn(ctx, tx, f, a.Audit, state); err != nil || !open {
+			return err // it was cancelled meanwhile
+		}
 		if err := noteSeen(ctx, tx, f, state, a); err != nil {
 			return err
 		}
@@ -236,6 +237,41 @@ func (db *DB) CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.
 	return nil
 }
 
+// stillIn tells whether an audit is in a state, and keeps it there until the commit.
+func stillIn(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit string, state acmesync.AuditState) (bool, error) {
+	var found []int
+	err := tx.SelectContext(ctx, &found, `SELECT 1 FROM audits WHERE tenant = $1 AND audit = $2 AND state = $3 AND ended_at IS NULL FOR UPDATE`,
+		f.Tenant, audit, state)
+	if err != nil {
+		return false, fmt.Errorf("look at an audit: %w", err)
+	}
+	return len(found) > 0, nil
+}
+
+// RestartWalk has the app walked from its beginning again: it does not know the place any more that had been reached.
+func (db *DB) RestartWalk(ctx context.Context, f acmesync.Fence, audit string, state acmesync.AuditState) error {
+	err := db.in(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+		if err := checkFence(ctx, tx, f); err != nil {
+			return err
+		}
+		if open, err := stillIn(ctx, tx, f, audit, state); err != nil || !open {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM audit_seen WHERE tenant = $1 AND audit = $2`, f.Tenant, audit); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `
+			UPDATE audits SET cursor = '', walk_began_at = now(), events = CASE state WHEN 'comparing' THEN 0 ELSE events END,
+				counts = CASE state WHEN 'counting' THEN 0 ELSE counts END
+			WHERE tenant = $1 AND audit = $2`, f.Tenant, audit)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("walk the app of %s again: %w", f.Tenant, err)
+	}
+	return nil
+}
+
 func noteSeen(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error {
 	if _, err := tx.ExecContext(ctx, `INSERT INTO audit_seen (tenant, audit, id) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING`,
 		f.Tenant, a.Audit, pq.Array(a.Seen)); err != nil {
@@ -264,7 +300,7 @@ func noteDifferences(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit s
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO audit_differences AS d (tenant, audit, side, stream, id, kind, outcome, healed_at)
-		SELECT $1, $2, u.side, u.stream, u.id, u.kind, u.outcome, CASE WHEN u.outcome = 'healed' THEN now() END
+		SELECT DISTINCT ON (u.side, u.stream, u.id) $1, $2::uuid, u.side, u.stream, u.id, u.kind, u.outcome, CASE WHEN u.outcome = 'healed' THEN now() END
 		FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[]) AS u (side, stream, id, kind, outcome)
 		WHERE EXISTS (SELECT 1 FROM audits a WHERE a.tenant = $1 AND a.audit = $2 AND a.ended_at IS NULL)
 		ON CONFLICT (tenant, audit, side, stream, id) DO UPDATE SET outcome = excluded.outcome, healed_at = excluded.healed_at
@@ -304,7 +340,7 @@ func sendAgain(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, cells []acmes
 	}
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO cells AS c (tenant, connection, user_id, day, channel, direction)
-		SELECT $1, $2, u.* FROM unnest($3::text[], $4::date[], $5::text[], $6::text[]) AS u (user_id, day, channel, direction)
+		SELECT DISTINCT $1, $2, u.* FROM unnest($3::text[], $4::date[], $5::text[], $6::text[]) AS u (user_id, day, channel, direction)
 		ON CONFLICT (tenant, connection, user_id, day, channel, direction) DO UPDATE SET changed = c.changed + 1, due_at = NULL`,
 		f.Tenant, f.Connection, pq.Array(users), pq.Array(days), pq.Array(channels), pq.Array(directions))
 	if err != nil {

@@ -119,6 +119,10 @@ func walkForAudit(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID) er
 // CancelAudit ends the open audit of a tenant; ErrNotFound if there is none. What it has begun to heal is healed all the same.
 func (db *DB) CancelAudit(ctx context.Context, tenant acmesync.TenantID, audit, actor string) error {
 	err := db.in(ctx, tenant, func(tx *sqlx.Tx) error {
+		// The tenant first, as commits lock it: a step that is under way ends at its fence.
+		if _, err := tx.ExecContext(ctx, `UPDATE tenants SET epoch = epoch + 1 WHERE tenant = $1`, tenant); err != nil {
+			return err
+		}
 		var found string
 		if err := tx.GetContext(ctx, &found, `SELECT audit FROM audits WHERE tenant = $1 AND audit::text = $2 AND ended_at IS NULL FOR UPDATE`,
 			tenant, audit); err != nil {

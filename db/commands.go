@@ -56,8 +56,8 @@ var rules = map[acmesync.CommandName]rule{
 		then:    walkAgain,
 	},
 	acmesync.AuditAll: {
-		from:    []acmesync.TenantState{acmesync.Active},
-		refusal: "only a tenant whose first sync is complete can be audited",
+		from:    []acmesync.TenantState{acmesync.Starting, acmesync.Active},
+		refusal: "only a running tenant can be audited",
 		then:    beginAudit,
 	},
 	acmesync.Deactivate: {
@@ -186,7 +186,7 @@ func missedDeletes(ctx context.Context, tx *sqlx.Tx, tenant acmesync.TenantID) (
 	var missed bool
 	err := tx.GetContext(ctx, &missed, `
 		SELECT EXISTS (SELECT 1 FROM positions p WHERE p.tenant = $1 AND p.stream IN ('appointments', 'touchpoints')
-			AND p.polled_at < now() - $2 * interval '1 day') AND EXISTS (SELECT 1 FROM ledger WHERE tenant = $1)`,
+			AND coalesce(p.polled_at, '-infinity') < now() - $2 * interval '1 day') AND EXISTS (SELECT 1 FROM ledger WHERE tenant = $1)`,
 		tenant, acmesync.DeletesKeptForDays-1)
 	if err != nil {
 		return false, fmt.Errorf("look when Acme was read last: %w", err)

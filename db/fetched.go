@@ -43,7 +43,7 @@ func (db *DB) CommitFetched(ctx context.Context, f acmesync.Fence, r acmesync.Fe
 			return err
 		}
 		if r.Position != nil {
-			if err := savePosition(ctx, tx, f, *r.Position); err != nil {
+			if err := savePosition(ctx, tx, f, *r.Position, true); err != nil {
 				return err
 			}
 		}

@@ -37,7 +37,7 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `
-			UPDATE imports i SET state = 'incomplete', message = 'the file was changed or removed while it was read', updated_at = now()
+			UPDATE imports i SET state = 'incomplete', message = '`+goneWhileRead+`', updated_at = now()
 			WHERE i.tenant = $1 AND i.source = $2 AND i.generation = $3 AND i.state = 'receiving' AND NOT `+there, args...); err != nil {
 			return err
 		}
@@ -54,7 +54,8 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 			FROM unnest($4::text[], $5::text[], $6::bigint[], $7::text[], $8::uuid[], $10::text[]) AS u (stream, name, size, mark, id, layout)
 			WHERE NOT EXISTS (SELECT 1 FROM imports i WHERE i.tenant = $1 AND i.source = $2 AND i.generation = $3
 				AND i.stream = u.stream AND i.name = u.name AND i.size = u.size AND i.mark = u.mark
-				AND NOT (i.state = 'failed' AND i.layout <> u.layout))`,
+				AND NOT (i.state = 'failed' AND i.layout <> u.layout)
+				AND NOT (i.state = 'incomplete' AND i.message = '`+goneWhileRead+`'))`,
 			append(args, pq.Array(ids), f.Connection, pq.Array(layouts))...)
 		return err
 	})
@@ -63,6 +64,10 @@ func (db *DB) LookAtFiles(ctx context.Context, f acmesync.Fence, source acmesync
 	}
 	return due, nil
 }
+
+// goneWhileRead is why a file is incomplete that was not listed for a while: where the same one is listed again it is read again, from its
+// beginning. A folder that was not mounted for a moment must not cost the rest of a file.
+const goneWhileRead = "the file was changed or removed while it was read"
 
 // WatchFiles has the fetch lane look for files, or look no more.
 func (db *DB) WatchFiles(ctx context.Context, f acmesync.Fence, watch bool) error {

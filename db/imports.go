@@ -133,7 +133,7 @@ func (db *DB) CommitChunk(ctx context.Context, f acmesync.Fence, c acmesync.Impo
 			return err
 		}
 		if c.Position != nil {
-			if err := savePosition(ctx, tx, f, *c.Position); err != nil {
+			if err := savePosition(ctx, tx, f, *c.Position, true); err != nil {
 				return err
 			}
 		}

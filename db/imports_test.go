@@ -145,6 +145,23 @@ func TestFoundFiles(t *testing.T) {
 	later(t)
 	require.Equal(t, []string{"a.csv"}, look(t, tp), "one that is gone is forgotten")
 
+	t.Run("one that was not listed for a moment while it was read is read again", func(t *testing.T) {
+		half := file(acmesync.Touchpoints, "half.csv", 10)
+		look(t, half)
+		later(t)
+		due, err := d.LookAtFiles(ctx, f, acmesync.FromFolder, []acmesync.FoundFile{half})
+		require.NoError(t, err)
+		_, err = d.CommitChunk(ctx, f, chunkOf(due[len(due)-1], 5, "tp_half"))
+		require.NoError(t, err)
+		require.Empty(t, look(t), "the folder is not mounted")
+		require.Empty(t, look(t, half))
+		later(t)
+		require.Equal(t, []string{"half.csv"}, look(t, half))
+		exec(t, d, `DELETE FROM imports WHERE name = 'half.csv'`)
+		look(t, tp)
+		later(t)
+		require.Equal(t, []string{"a.csv"}, look(t, tp))
+	})
 	t.Run("one that could not be read is read again once its layout is another", func(t *testing.T) {
 		exec(t, d, `UPDATE imports SET state = 'failed', layout = 'wrong' WHERE tenant = 'harbor' AND state = 'waiting'`)
 		tp.Layout = "wrong"

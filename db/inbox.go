@@ -178,6 +178,14 @@ func (db *DB) storePages(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, pag
 			id, f.Tenant, f.Connection, f.Generation, p.Way, p.Stream, p.Priority, p.Records, sealed, keyID, pq.Array(p.IDs)); err != nil {
 			return fmt.Errorf("store a page of %s: %w", p.Stream, err)
 		}
+		if p.Audit == "" {
+			continue
+		}
+		if _, err := tx.ExecContext(later(ctx), `
+			INSERT INTO audit_seen (tenant, audit, id) SELECT DISTINCT $1, $2::uuid, $3 || '/' || u.id FROM unnest($4::text[]) AS u (id) ON CONFLICT DO NOTHING`,
+			f.Tenant, p.Audit, string(p.Stream), pq.Array(p.IDs)); err != nil {
+			return fmt.Errorf("note what a list has shown: %w", err)
+		}
 	}
 	return nil
 }

@@ -101,6 +101,9 @@ var intrusions = map[string]intrusion{
 	"EndAsking": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.EndAsking(ctx, v.deliver, v.audit))
 	},
+	"RestartWalk": func(ctx context.Context, d *db.DB, v victim) (any, error) {
+		return wrote(d.RestartWalk(ctx, v.deliver, v.audit, acmesync.AuditComparing))
+	},
 	"EndAudit": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return wrote(d.EndAudit(ctx, v.deliver, v.audit))
 	},
@@ -349,6 +352,7 @@ var fleetWide = map[string]string{
 	"Mark":           "flips marks of several tenants; a function that answers which, and reads no rows of theirs",
 	"WithWork":       "one look for all lanes of a worker; a function that answers which have work, and reads no rows of theirs",
 	"LeaseBudget":    "a limit owner may be shared by tenants; budgets name no tenant",
+	"LeaseAtLeast":   "a limit owner may be shared by tenants; budgets name no tenant",
 	"LearnBudget":    "a limit owner may be shared by tenants; budgets name no tenant",
 	"Tenants":        "the staff's list; as the fleet role, which sees no bodies",
 	"Living":         "the sweep's list; as the fleet role, which sees no bodies",
@@ -481,6 +485,8 @@ func seeded(t *testing.T, d *dbtest.Database, method string) victim {
 		exec(t, d, `UPDATE positions SET backfilled_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE envelopes SET ended_at = now() WHERE tenant = $1`, v.id)
 		exec(t, d, `UPDATE cells SET sent = changed WHERE tenant = $1`, v.id)
+	case "CommitAudit", "RestartWalk":
+		exec(t, d, `UPDATE audits SET state = 'comparing' WHERE tenant = $1`, v.id)
 	case "EndAsking":
 		exec(t, d, `UPDATE audits SET state = 'asking' WHERE tenant = $1`, v.id)
 	case "EndedReviews":

@@ -91,6 +91,11 @@ func (db *DB) CommitLookups(ctx context.Context, f acmesync.Fence, name string, 
 			FROM unnest($4::bytea[], $5::boolean[], $6::bytea[], $7::text[]) AS u (idx, found, body, key)
 			ON CONFLICT (tenant, connection, name, key_index) DO UPDATE SET found = excluded.found, body = excluded.body, key_id = excluded.key_id, read_at = now()`,
 			f.Tenant, f.Connection, name, pq.ByteaArray(indexes), pq.BoolArray(found), pq.ByteaArray(bodies), pq.Array(keyIDs))
+		if err != nil {
+			return err
+		}
+		// No answer may be older than 30 days: they are about people.
+		_, err = tx.ExecContext(ctx, `DELETE FROM lookups WHERE tenant = $1 AND connection = $2 AND read_at < now() - interval '31 days'`, f.Tenant, f.Connection)
 		return err
 	})
 	if err != nil {

@@ -19,8 +19,10 @@ func Unavailable(err error) bool {
 		switch refused.Code.Class() {
 		case "08", "25", "53", "57", "58": // connection, read-only, resources, operator, system
 			return true
+		case "40": // two that waited for each other: either may try again
+			return true
 		}
-		return false
+		return refused.Code == "55P03" // a lock was not to be had in time
 	}
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||

@@ -45,7 +45,10 @@ func (b Bucket) List(ctx context.Context, p *acme.Profile, streams []acmesync.St
 	var found []acmesync.FoundFile
 	all := layoutsOf(p, streams)
 	token := ""
-	for len(found) < mostFiles {
+	for pages := 0; len(found) < mostFiles; pages++ {
+		if pages == mostPages {
+			return nil, unusable(acme.CodePagingLoop, errors.New("a thousand pages and no end"))
+		}
 		page, err := b.page(ctx, token)
 		if err != nil {
 			return nil, err

@@ -18,7 +18,10 @@ type Source interface {
 	Open(ctx context.Context, i acmesync.Import) (io.ReadCloser, error)
 }
 
-const mostFiles = 10_000
+const (
+	mostFiles = 10_000
+	mostPages = 1_000 // of a bucket's listing
+)
 
 func unusable(code string, err error) error {
 	return &acme.Error{Kind: acme.KindProfile, Op: "look for files", Code: code, Err: err}

@@ -29,7 +29,7 @@ var commands = []command{
 	{BackfillUpdate, acmesync.Rewalk, "Read every stream from its beginning again; what is unchanged is not written again.", "reading everything again",
 		acmesync.TenantState.Runs},
 	{AuditUpdate, acmesync.AuditAll, "Walk both sides and the ledger, and heal what differs; the result is in the API.", "auditing",
-		func(s acmesync.TenantState) bool { return s == acmesync.Active }},
+		acmesync.TenantState.Runs},
 	{DeactivateUpdate, acmesync.Deactivate, "End the sync. remove_events takes the delivered events out of the app.", "deactivated",
 		acmesync.TenantState.Lives},
 }

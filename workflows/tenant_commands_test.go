@@ -139,7 +139,7 @@ func TestCommands(t *testing.T) {
 			{acmesync.Paused, workflows.SyncNowUpdate, "cannot sync_now: the tenant is paused"},
 			{acmesync.Paused, workflows.RetryNowUpdate, "cannot retry_now: the tenant is paused"},
 			{acmesync.NeedsReauth, workflows.BackfillUpdate, "cannot backfill: the tenant is needs_reauth"},
-			{acmesync.Starting, workflows.AuditUpdate, "cannot audit: the tenant is starting"},
+			{acmesync.Paused, workflows.AuditUpdate, "cannot audit: the tenant is paused"},
 			{acmesync.NeedsReauth, workflows.ResumeUpdate, "cannot resume: the tenant is needs_reauth"},
 		} {
 			tn := newTenant(t)

@@ -13,10 +13,8 @@ func TestAudits(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.active(t, "harbor", newSides(t))
-	early := b.call(t, http.MethodPost, "/v1/tenants/harbor/audit", `{}`)
-	requireProblem(t, early, http.StatusConflict, "wrong_state") // its first sync is not complete
-	_, err := b.db.Super.Exec(`UPDATE tenants SET state = 'active'`)
-	require.NoError(t, err)
+	b.draft(t, "later", newSides(t))
+	requireProblem(t, b.call(t, http.MethodPost, "/v1/tenants/later/audit", `{}`), http.StatusConflict, "wrong_state")
 	audits := "/v1/tenants/harbor/audit"
 	t.Run("one is begun, and the same request again is the same audit", func(t *testing.T) {
 		begun := b.call(t, http.MethodPost, audits, `{"reason":"a report looked short"}`, "Idempotency-Key", "once")
