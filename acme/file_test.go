@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 	"testing/iotest"
+	"time"
 
 	"acmesync/acme"
 

@@ -15,9 +15,11 @@ import (
 // openAudit is the audit under way, as an attempt remembers it.
 type openAudit struct {
 	acmesync.Audit
-	found  bool
-	idle   bool // it waits for something
-	looked time.Time
+	found bool
+	idle  bool // it waits for something
+	// restarts of its walks over the app, in this attempt: where places are lost again and again it is given up.
+	restarts int
+	looked   time.Time
 }
 
 // lookForAudit is how often an attempt without an audit looks whether there is one now.
@@ -61,13 +63,14 @@ func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, e
 }
 
 // walkRefused decides about a page of the app's that the app will never answer: a place that it does not know any more is left, and an
-// audit that it refuses altogether is given up. The app is not held for either: it takes what is delivered.
-func (l *deliverLane) walkRefused(ctx context.Context, a acmesync.Audit, failed error) (error, error) { //nolint:revive // a failure of the app's, then one of ours, as auditStep has them
-	if kind := sortFailure(failed).kind; kind != acmesync.Rejected && kind != acmesync.Gone {
-		return failed, nil
+// audit that it refuses altogether is given up. The app is not held for either: it takes what is delivered. Any other failure comes back
+// for the table to judge.
+func (l *deliverLane) walkRefused(ctx context.Context, a acmesync.Audit, refused error) (failed, err error) {
+	if kind := sortFailure(refused).kind; kind != acmesync.Rejected && kind != acmesync.Gone {
+		return refused, nil
 	}
-	l.log.Warn("the app refuses an audit's walk", "state", a.State, "error", failed)
-	if a.Cursor != "" {
+	l.log.Warn("the app refuses an audit's walk", "state", a.State, "error", refused)
+	if l.audit.restarts++; a.Cursor != "" && l.audit.restarts <= maxRestarts {
 		return nil, l.Audits.RestartWalk(ctx, l.fence, a.ID, a.State)
 	}
 	if err := l.Audits.CancelAudit(ctx, l.fence.Tenant, a.ID, "acmesync: the app refuses to list what it has"); err != nil {
@@ -93,7 +96,7 @@ func (l *deliverLane) lookAtAudit(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.audit = openAudit{Audit: a, found: found, looked: time.Now()}
+	l.audit = openAudit{Audit: a, found: found, looked: time.Now(), restarts: l.audit.restarts}
 	return nil
 }
 

@@ -183,3 +183,29 @@ func (w *world) write(t *testing.T, acmeID, title string) {
 	require.NoError(t, err)
 	require.Equal(t, app.Created, results[0].Status)
 }
+
+func TestAuditWhoseCursorIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, acmesync.Config{PollSeconds: 3600})
+	w.put(t, "appointments", "apt_1", appointment(nil))
+	w.run(t)
+	w.quiet(t)
+	w.becomes(t, "apt_1", "in_step", "")
+	at := func(state, cursor string) {
+		w.exec(t, `UPDATE tenants SET state = 'active'`)
+		w.exec(t, `INSERT INTO audits (tenant, audit, connection, generation, actor, state, complete, cursor, walk_began_at)
+			SELECT tenant, gen_random_uuid(), 'main', generation, 'test', $1, true, $2, now() FROM tenants`, state, cursor)
+		w.bring(t, "apt_wake", nil)
+	}
+	for _, state := range []string{"comparing", "counting"} {
+		at(state, "a place that the app does not know any more")
+		within(t, time.Minute, "the walk begins again and the audit ends", func() bool {
+			all, err := w.Audits(t.Context(), tenant, 1)
+			require.NoError(t, err)
+			return all[0].State == acmesync.AuditDone && all[0].Equal
+		})
+		holds, err := w.Holds(t.Context(), tenant)
+		require.NoError(t, err)
+		require.Empty(t, holds, "the app takes what is delivered")
+	}
+}

@@ -37,7 +37,7 @@ func TestAudits(t *testing.T) {
 		before := s.writes(t, coral)
 		a := audit(t, func() {})
 		require.True(t, a.Equal, "%+v", a)
-		require.EqualValues(t, s.appTotals(t, coral).Events, a.Events)
+		require.Equal(t, s.appTotals(t, coral).Events, a.Events)
 		require.Equal(t, before, s.writes(t, coral))
 	})
 	t.Run("so they are with a worker killed in the middle", func(t *testing.T) {
