@@ -41,7 +41,9 @@ func missingEvents(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit str
 		INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
 		SELECT l.tenant, a.audit, 'app', l.stream, l.acme_id, 'missing'
 		FROM audits a JOIN ledger l ON l.tenant = a.tenant AND l.connection = a.connection AND l.stream = 'appointments'
-			LEFT JOIN audit_seen s ON s.tenant = l.tenant AND s.audit = a.audit AND s.id = l.app_id
+			LEFT JOIN LATERAL (
+				SELECT id FROM audit_seen s WHERE s.tenant = l.tenant AND s.audit = a.audit AND s.id = l.app_id OFFSET 0
+			) s ON true
 		WHERE a.tenant = $1 AND a.audit = $2 AND l.steps = 1 AND l.app_id <> '' AND l.mapped IS NOT NULL AND l.updated_at < a.walk_began_at AND s.id IS NULL
 		ON CONFLICT DO NOTHING RETURNING id`, f.Tenant, audit); err != nil {
 		return fmt.Errorf("look for missing events: %w", err)
@@ -51,7 +53,7 @@ func missingEvents(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit str
 			UPDATE instances i SET mapped = NULL FROM audits a, ledger l
 			WHERE a.tenant = $1 AND a.audit = $2 AND i.tenant = a.tenant AND i.connection = a.connection AND i.app_id <> '' AND i.mapped IS NOT NULL
 				AND l.tenant = i.tenant AND l.connection = i.connection AND l.stream = 'appointments' AND l.acme_id = i.holder AND l.updated_at < a.walk_began_at
-				AND NOT EXISTS (SELECT 1 FROM audit_seen s WHERE s.tenant = i.tenant AND s.audit = a.audit AND s.id = i.app_id)
+				AND (SELECT 1 FROM audit_seen s WHERE s.tenant = i.tenant AND s.audit = a.audit AND s.id = i.app_id OFFSET 0) IS NULL
 			RETURNING i.series_id, i.original, i.holder
 		), noted AS (
 			INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
@@ -82,8 +84,9 @@ func missingCounts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit str
 	_, err := tx.ExecContext(ctx, `
 		WITH lost AS (
 			UPDATE cells c SET changed = changed + 1, due_at = NULL
-			WHERE c.tenant = $1 AND c.connection = $3 AND c.n <> 0 AND c.changed <= c.sent AND NOT EXISTS (
-				SELECT 1 FROM audit_seen s WHERE s.tenant = c.tenant AND s.audit = $2 AND s.id = concat_ws('/', c.user_id, c.day, c.channel, c.direction))
+			WHERE c.tenant = $1 AND c.connection = $3 AND c.n <> 0 AND c.changed <= c.sent AND (
+				SELECT 1 FROM audit_seen s WHERE s.tenant = c.tenant AND s.audit = $2 AND s.id = concat_ws('/', c.user_id, c.day, c.channel, c.direction) OFFSET 0
+			) IS NULL
 			RETURNING user_id, day, channel, direction
 		)
 		INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
@@ -156,9 +159,13 @@ func settleDifferences(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit
 				WHEN l.updated_at > d.found_at AND l.state = 'deleted' THEN 'healed'
 			END AS outcome
 			FROM audit_differences d
-			LEFT JOIN ledger l ON l.tenant = d.tenant AND l.connection = $3 AND l.stream = d.stream AND l.acme_id = d.id
-			LEFT JOIN instances i ON i.tenant = d.tenant AND i.connection = $3 AND d.stream = 'appointments' AND d.id LIKE '%/%'
-				AND i.series_id = regexp_replace(d.id, '/[^/]*$', '') AND i.original = regexp_replace(d.id, '^.*/', '')
+			LEFT JOIN LATERAL (
+				SELECT * FROM ledger l WHERE l.tenant = d.tenant AND l.connection = $3 AND l.stream = d.stream AND l.acme_id = d.id OFFSET 0
+			) l ON true
+			LEFT JOIN LATERAL (
+				SELECT * FROM instances i WHERE i.tenant = d.tenant AND i.connection = $3 AND d.stream = 'appointments' AND d.id LIKE '%/%'
+					AND i.series_id = regexp_replace(d.id, '/[^/]*$', '') AND i.original = regexp_replace(d.id, '^.*/', '') OFFSET 0
+			) i ON true
 			WHERE d.tenant = $1 AND d.audit = $2 AND d.outcome = 'open'
 		)
 		UPDATE audit_differences d SET outcome = now.outcome, healed_at = CASE WHEN now.outcome = 'healed' THEN now() END

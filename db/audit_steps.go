@@ -119,6 +119,9 @@ func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a
 	return nil
 }
 
+// Rows are joined laterally here and below, for the reason that ledgerLookup has: on tables without statistics Postgres would compare
+// all with all.
+
 // healAccounts puts right what Postgres alone can tell: what fetch knows and the ledger does not, touch-points whose fact is not
 // there, counts that are not the sum of their facts.
 func healAccounts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit string) error {
@@ -131,10 +134,14 @@ func healAccounts(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit stri
 	var lost []acmesync.Key
 	rows, err := tx.QueryxContext(ctx, `
 		WITH lost AS (
-			SELECT k.stream, k.acme_id, 'missing' AS kind FROM known k LEFT JOIN ledger l USING (tenant, connection, stream, acme_id)
+			SELECT k.stream, k.acme_id, 'missing' AS kind FROM known k LEFT JOIN LATERAL (
+				SELECT acme_id FROM ledger l WHERE l.tenant = k.tenant AND l.connection = k.connection AND l.stream = k.stream AND l.acme_id = k.acme_id OFFSET 0
+			) l ON true
 			WHERE k.tenant = $1 AND k.connection = $2 AND l.acme_id IS NULL
 			UNION ALL
-			SELECT l.stream, l.acme_id, 'outdated' FROM ledger l LEFT JOIN facts x USING (tenant, connection, acme_id)
+			SELECT l.stream, l.acme_id, 'outdated' FROM ledger l LEFT JOIN LATERAL (
+				SELECT acme_id FROM facts x WHERE x.tenant = l.tenant AND x.connection = l.connection AND x.acme_id = l.acme_id OFFSET 0
+			) x ON true
 			WHERE l.tenant = $1 AND l.connection = $2 AND l.stream = 'touchpoints' AND (l.state = 'in_step') <> (x.acme_id IS NOT NULL) AND l.state <> 'parked'
 		), waiting AS (
 			SELECT stream, acme_id FROM envelopes WHERE tenant = $1 AND ended_at IS NULL AND acme_id IS NOT NULL
