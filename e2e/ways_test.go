@@ -113,9 +113,6 @@ func TestWays(t *testing.T) {
 		}
 	}
 	lay("first")
-	<-time.After(300 * time.Millisecond) // some pages in
-	s.workers[0].kill()
-	s.workers[0].start(t)
 	s.awaitEqual(t, coral, 2*time.Minute)
 	for _, w := range ways {
 		s.awaitState(t, w.tenant, time.Minute, "active")

@@ -55,7 +55,10 @@ func TestXML(t *testing.T) {
 
 	t.Run("a business that speaks XML alone balances and equals the sandboxes' own totals, code by code", func(t *testing.T) {
 		s.activate(t, alpine, inXML())
-		s.awaitEqual(t, alpine, time.Minute)
+		<-time.After(300 * time.Millisecond) // some pages in
+		s.workers[0].kill()
+		s.workers[0].start(t)
+		s.awaitEqual(t, alpine, 2*time.Minute)
 		s.awaitState(t, alpine, 10*time.Second, "active")
 		require.Equal(t, []string{acme.FormatSOAP}, s.subscribed(t, alpine))
 	})
