@@ -7,30 +7,17 @@ import (
 
 	"acmesync"
 	"acmesync/api/server/problem"
-	"acmesync/control"
 
 	"github.com/gin-gonic/gin"
 )
 
 // startAudit answers once the audit is committed; lanes carry it out.
 func (s *Server) startAudit(c *gin.Context) error {
-	id, err := tenantID(c)
+	id, asked, err := readCommand(c, acmesync.AuditAll)
 	if err != nil {
 		return err
 	}
-	key, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	var in struct {
-		Reason string `json:"reason"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
-	a, err := s.Control.StartAudit(c.Request.Context(), id, acmesync.Command{
-		ID: control.CommandID(string(acmesync.AuditAll), key), Actor: c.GetString(keyActor), Reason: in.Reason,
-	})
+	a, err := s.Control.StartAudit(c.Request.Context(), id, asked)
 	if err != nil {
 		return err
 	}

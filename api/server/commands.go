@@ -39,30 +39,39 @@ func (s *Server) deactivate(c *gin.Context) error {
 // command answers once the command is committed; the workflow hears of it off this path.
 func (s *Server) command(c *gin.Context, name acmesync.CommandName,
 	carryOut func(context.Context, acmesync.TenantID, acmesync.Command) (acmesync.Tenant, error)) error {
-	id, err := tenantID(c)
+	id, asked, err := readCommand(c, name)
 	if err != nil {
 		return err
 	}
-	key, err := idempotencyKey(c)
-	if err != nil {
-		return err
-	}
-	var in struct {
-		Reason string `json:"reason"`
-		Events string `json:"events"`
-	}
-	if err := decode(c, &in); err != nil {
-		return err
-	}
-	t, err := carryOut(c.Request.Context(), id, acmesync.Command{
-		ID: control.CommandID(string(name), key), Name: name, Actor: c.GetString(keyActor), Reason: in.Reason, RemoveEvents: in.Events == "remove",
-	})
+	t, err := carryOut(c.Request.Context(), id, asked)
 	if err != nil {
 		return err
 	}
 	c.Header("ETag", etag(t.Version))
 	c.JSON(http.StatusAccepted, t)
 	return nil
+}
+
+// readCommand reads what is asked of which tenant, and under which id it applies once.
+func readCommand(c *gin.Context, name acmesync.CommandName) (acmesync.TenantID, acmesync.Command, error) {
+	id, err := tenantID(c)
+	if err != nil {
+		return "", acmesync.Command{}, err
+	}
+	key, err := idempotencyKey(c)
+	if err != nil {
+		return "", acmesync.Command{}, err
+	}
+	var in struct {
+		Reason string `json:"reason"`
+		Events string `json:"events"`
+	}
+	if err := decode(c, &in); err != nil {
+		return "", acmesync.Command{}, err
+	}
+	return id, acmesync.Command{
+		ID: control.CommandID(string(name), key), Name: name, Actor: c.GetString(keyActor), Reason: in.Reason, RemoveEvents: in.Events == "remove",
+	}, nil
 }
 
 // idempotencyKey is the caller's name for this very request; empty: none. The description has checked its length.
