@@ -137,7 +137,7 @@ type Reviews interface {
 // Audits are walks over both sides that prove them equal, or heal what differs.
 type Audits interface {
 	OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit, ok bool, err error)
-	CompareLists(ctx context.Context, f acmesync.Fence, audit string) error
+	CompareLists(ctx context.Context, f acmesync.Fence, audit string) (withheld []acmesync.Stream, err error)
 	EndAsking(ctx context.Context, f acmesync.Fence, audit string) error
 	CommitAudit(ctx context.Context, f acmesync.Fence, state acmesync.AuditState, a acmesync.Audited) error
 	CellsAt(ctx context.Context, f acmesync.Fence, cells []acmesync.Cell) ([]acmesync.Cell, error)

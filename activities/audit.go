@@ -48,9 +48,7 @@ func (l *deliverLane) auditStep(ctx context.Context) (worked progress, failed, e
 		l.audit.idle = true
 		return idle, nil, nil
 	case a.State == acmesync.AuditReading:
-		err = l.Audits.CompareLists(ctx, l.fence, a.ID)
-		l.wake(ctx, acmesync.Fetch)
-		l.notices.parked([]acmesync.ParkedRecord{massDelete(acmesync.Appointments), massDelete(acmesync.Touchpoints)})
+		err = l.compareLists(ctx, a)
 	case a.State == acmesync.AuditAsking:
 		err = l.Audits.EndAsking(ctx, l.fence, a.ID)
 	default:
@@ -100,9 +98,14 @@ func (l *deliverLane) lookAtAudit(ctx context.Context) error {
 	return nil
 }
 
-// massDelete names the review that the guard may have opened.
-func massDelete(stream acmesync.Stream) acmesync.ParkedRecord {
-	return acmesync.ParkedRecord{Key: acmesync.Key{Stream: stream}, Fault: acmesync.Fault{Code: acmesync.MassDelete, Field: "list"}}
+// compareLists ends the walk over Acme's lists, has what they do not show asked for, and tells the reviews that the guard has opened.
+func (l *deliverLane) compareLists(ctx context.Context, a acmesync.Audit) error {
+	withheld, err := l.Audits.CompareLists(ctx, l.fence, a.ID)
+	for _, stream := range withheld {
+		l.notices.add(acmesync.Fingerprint(stream, acmesync.MassDelete, "list"))
+	}
+	l.wake(ctx, acmesync.Fetch)
+	return err
 }
 
 // noteDifference notes what an audited record has come to, where the ledger had it otherwise. One that has changed since the audit

@@ -36,9 +36,10 @@ func (db *DB) OpenAudit(ctx context.Context, f acmesync.Fence) (a acmesync.Audit
 }
 
 // CompareLists ends the walk over Acme's lists. Records that they do not show are asked for by id, unless a list was not read
-// whole, or they are so many that nobody believes it: then a review asks a person, and nothing is deleted.
-func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) error {
-	err := db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
+// whole, or they are so many that nobody believes it: then a review asks a person, and nothing is deleted. It answers the streams
+// that have such a review.
+func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) (withheld []acmesync.Stream, err error) {
+	err = db.inSealing(ctx, f.Tenant, func(tx *sqlx.Tx) error {
 		if err := checkFence(ctx, tx, f); err != nil {
 			return err
 		}
@@ -58,15 +59,16 @@ func (db *DB) CompareLists(ctx context.Context, f acmesync.Fence, audit string) 
 		if !complete {
 			return nil
 		}
-		return db.askForAbsent(ctx, tx, f, audit)
+		withheld, err = db.askForAbsent(ctx, tx, f, audit)
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("compare Acme's lists of %s: %w", f.Tenant, err)
+		return nil, fmt.Errorf("compare Acme's lists of %s: %w", f.Tenant, err)
 	}
-	return nil
+	return withheld, nil
 }
 
-func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit string) error {
+func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, audit string) (withheld []acmesync.Stream, err error) {
 	var absent []acmesync.Key
 	rows, err := tx.QueryxContext(ctx, `
 		INSERT INTO audit_differences (tenant, audit, side, stream, id, kind)
@@ -79,32 +81,33 @@ func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a
 		WHERE a.tenant = $1 AND a.audit = $2 AND l.state <> 'deleted' AND l.updated_at < a.started_at AND s.id IS NULL
 		ON CONFLICT DO NOTHING RETURNING stream, id`, f.Tenant, audit)
 	if err != nil {
-		return fmt.Errorf("look for absent records: %w", err)
+		return nil, fmt.Errorf("look for absent records: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var k acmesync.Key
 		if err := rows.Scan(&k.Stream, &k.AcmeID); err != nil {
-			return fmt.Errorf("look for absent records: %w", err)
+			return nil, fmt.Errorf("look for absent records: %w", err)
 		}
 		absent = append(absent, k)
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("look for absent records: %w", err)
+		return nil, fmt.Errorf("look for absent records: %w", err)
 	}
 	byStream := map[acmesync.Stream][]string{}
 	for _, k := range absent {
 		byStream[k.Stream] = append(byStream[k.Stream], k.AcmeID)
 	}
 	for stream, ids := range byStream {
-		withheld, err := db.withhold(ctx, tx, f, acmesync.Absent{Stream: stream, IDs: ids})
+		tooMany, err := db.withhold(ctx, tx, f, acmesync.Absent{Stream: stream, IDs: ids})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if withheld {
+		if tooMany {
+			withheld = append(withheld, stream)
 			if _, err := tx.ExecContext(ctx, `UPDATE audit_differences SET outcome = 'withheld' WHERE tenant = $1 AND audit = $2 AND stream = $3 AND kind = 'absent'`,
 				f.Tenant, audit, stream); err != nil {
-				return fmt.Errorf("withhold absent records: %w", err)
+				return nil, fmt.Errorf("withhold absent records: %w", err)
 			}
 			continue
 		}
@@ -113,10 +116,10 @@ func (db *DB) askForAbsent(ctx context.Context, tx *sqlx.Tx, f acmesync.Fence, a
 			keys[i] = acmesync.Key{Stream: stream, AcmeID: id}
 		}
 		if err := storeHints(ctx, tx, f, keys); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return withheld, nil
 }
 
 // Rows are joined laterally here and below, for the reason that ledgerLookup has: on tables without statistics Postgres would compare

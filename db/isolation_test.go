@@ -93,7 +93,7 @@ var intrusions = map[string]intrusion{
 		}))
 	},
 	"CompareLists": func(ctx context.Context, d *db.DB, v victim) (any, error) {
-		return wrote(d.CompareLists(ctx, v.deliver, v.audit))
+		return d.CompareLists(ctx, v.deliver, v.audit)
 	},
 	"Differences": func(ctx context.Context, d *db.DB, v victim) (any, error) {
 		return d.Differences(ctx, v.id, v.audit, acmesync.Difference{}, 10)

@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"acmesync"
+	"acmesync/workflows"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/api/serviceerror"
 )
 
 func TestAudits(t *testing.T) {
@@ -39,6 +41,11 @@ func TestAudits(t *testing.T) {
 		require.True(t, a.Equal, "%+v", a)
 		require.Equal(t, s.appTotals(t, coral).Events, a.Events)
 		require.Equal(t, before, s.writes(t, coral))
+		for _, stream := range acmesync.Recorded() {
+			_, err := s.temporal.DescribeWorkflowExecution(t.Context(), workflows.ReviewID(coral, acmesync.Fingerprint(stream, acmesync.MassDelete, "list")), "")
+			var none *serviceerror.NotFound
+			require.ErrorAs(t, err, &none, "nobody reviews what is not there")
+		}
 	})
 	t.Run("so they are with a worker killed in the middle", func(t *testing.T) {
 		a := audit(t, func() {
